@@ -1,0 +1,43 @@
+/* The agent: keeps a machine's reverse tunnels to a relay, or to any SSH server. */
+#ifndef SALLYPORT_AGENT_AGENT_H
+#define SALLYPORT_AGENT_AGENT_H
+
+#include "sallyport/agent/services.h"
+#include "sallyport/base/buf.h"
+#include "sallyport/base/err.h"
+#include "sallyport/base/loop.h"
+#include "sallyport/base/options.h"
+
+struct agent;
+
+enum agent_mode { AGENT_RELAY, AGENT_PLAIN };
+
+struct agent_config {
+    char *state; /* folder; NULL: os_default_state */
+    int mode;    /* enum agent_mode */
+    char *server, *server_key, *identity; /* mode = plain: USER@HOST:PORT, its fingerprint, our key */
+    int log_level;
+    struct services_config services;
+};
+
+/* For options_init and options_read. */
+extern const struct option_table agent_options;
+/* What the tables cannot check, and the services' memory. */
+int agent_config_check(const struct agent_config *config, struct why *why);
+void agent_config_fini(struct agent_config *config);
+
+/* Registers this machine with the relay of that join URL, and remembers it. Blocks (at most 30 s). SP_EEXIST: it
+ * belongs to a relay already; SP_EINVAL: the URL; SP_ECRYPTO: another host key; SP_EEXPIRED: the relay refused the
+ * token; SP_ECLOSED, SP_ETIMEOUT; with why. `out` gets what to tell the person. */
+int agent_join(const struct agent_config *config, const char *url, struct buf *out, struct why *why);
+/* Forgets the relay and the key. SP_ENOENT: belongs to none. The agent must not run (SP_EBUSY). */
+int agent_leave(const struct agent_config *config, struct buf *out, struct why *why);
+
+/* Starts; reconnects for ever. SP_ENOENT: not joined; SP_EBUSY: it runs already; others with why. */
+int agent_new(struct loop *loop, const struct agent_config *config, struct agent **out, struct why *why);
+void agent_free(struct agent *agent);
+
+/* The path of the local socket. */
+int agent_control_path(const struct agent_config *config, char *to, size_t size, struct why *why);
+
+#endif

@@ -1,0 +1,36 @@
+/* The relay: one public TCP port through which people reach machines. */
+#ifndef SALLYPORT_RELAY_RELAY_H
+#define SALLYPORT_RELAY_RELAY_H
+
+#include "sallyport/base/err.h"
+#include "sallyport/base/loop.h"
+#include "sallyport/base/options.h"
+
+struct relay;
+
+struct relay_config {
+    char *state;               /* folder; NULL: os_default_state */
+    struct option_list listen; /* ADDR:PORT, [V6]:PORT, *:PORT */
+    char *name;                /* public host name or address; NULL: that of the machine */
+    uint64_t public_port;      /* as people dial it; 0: that of the first `listen` */
+    char *certificate, *certificate_key; /* PEM files; NULL: self-made ones in the state folder */
+    uint64_t max_guests;       /* connections that have not logged in */
+    int log_level;
+};
+
+/* For options_init and options_read. */
+extern const struct option_table relay_options;
+
+/* What the table of options cannot check: 0 or SP_EINVAL with why. */
+int relay_config_check(const struct relay_config *config, struct why *why);
+
+/* Opens the state folder, the ports and the local socket. The configuration is used until relay_free. SP_EBUSY: a port
+ * or the state folder is in use; others with why. */
+int relay_new(struct loop *loop, const struct relay_config *config, struct relay **out, struct why *why);
+/* Ends everything that is live, politely. NULL is allowed. */
+void relay_free(struct relay *relay);
+
+/* The path of the control socket for that configuration. SP_ETOOBIG or SP_ENOENT with why. */
+int relay_control_path(const struct relay_config *config, char *to, size_t size, struct why *why);
+
+#endif

@@ -1,0 +1,391 @@
+#include "sallyport/agent/agent.h"
+
+#include <jansson.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "address.h"
+#include "dial.h"
+#include "joined.h"
+#include "link.h"
+#include "netwatch.h"
+#include "sallyport/base/log.h"
+#include "sallyport/base/os.h"
+#include "sallyport/base/secret.h"
+#include "sallyport/base/str.h"
+#include "sallyport/base/work.h"
+#include "sallyport/wire/local.h"
+#include "sallyport/wire/ssh_client.h"
+#include "sallyport_version.h"
+#include "tunnel.h"
+
+enum {
+    BACKOFF_FIRST_MS = 500,
+    BACKOFF_MOST_MS = 30000,
+    LOGIN_MS = 15000,
+    TICK_MS = 2000,
+    PING_MS = 6000,      /* nothing heard for so long: ask */
+    SILENCE_MS = 16000,  /* ... and for so long: the path is dead (18 s with the tick) */
+    PROBATION_MS = 3000, /* after a change of the network, an answer must come within this */
+    IDLE_S = 5,
+    DEAD_MS = 15000,
+};
+
+enum agent_phase { AGENT_WAITING, AGENT_DIALING, AGENT_LOGIN, AGENT_UP };
+
+static const char *const phase_names[] = {"waiting", "connecting", "logging in", "connected"};
+
+struct agent {
+    const struct agent_config *config;
+    struct loop *loop;
+    struct work *work;
+    struct services *services;
+    struct netwatch *netwatch;
+    struct local_server *local;
+    struct keypair *key;
+    int lock_fd;
+    struct joined to; /* where to, and as whom */
+    enum agent_phase phase;
+    int64_t since; /* of the phase, UTC seconds */
+    struct dial *dial;
+    struct ssh_conn *conn;
+    struct tunnel *tunnel;
+    struct agent_link *link;
+    struct loop_timer retry, tick, probation;
+    uint64_t probation_from;
+    uint64_t backoff_ms;
+    char last_error[512];
+    char peer[64];
+};
+
+static void agent_dial(void *ctx);
+
+static void agent_phase_set(struct agent *agent, enum agent_phase phase) {
+    agent->phase = phase;
+    agent->since = os_realtime_s();
+}
+
+/* Waits half to one and a half of the backoff, which doubles: a thousand agents must not come back at one moment. */
+static void agent_wait(struct agent *agent) {
+    uint16_t random = 0;
+    (void)secret_random(&random, sizeof random);
+    uint64_t wait = agent->backoff_ms / 2 + agent->backoff_ms * random / UINT16_MAX;
+    if (wait > BACKOFF_MOST_MS) wait = BACKOFF_MOST_MS;
+    agent->backoff_ms = agent->backoff_ms * 2 < BACKOFF_MOST_MS ? agent->backoff_ms * 2 : BACKOFF_MOST_MS;
+    agent_phase_set(agent, AGENT_WAITING);
+    (void)loop_timer_set(&agent->retry, wait);
+}
+
+static void agent_failed(struct agent *agent, const char *reason) {
+    /* The same trouble every 30 s is said once. */
+    if (strcmp(agent->last_error, reason) != 0) log_warn("%s port %u: %s", agent->to.host, agent->to.port, reason);
+    (void)snprintf(agent->last_error, sizeof agent->last_error, "%s", reason);
+    agent_wait(agent);
+}
+
+static void agent_link_lost(void *ctx) {
+    (void)ctx; /* A stock server has none; the tunnels go on. */
+}
+
+static void conn_ready(void *ctx) {
+    struct agent *agent = ctx;
+    agent_phase_set(agent, AGENT_UP);
+    agent->backoff_ms = BACKOFF_FIRST_MS;
+    agent->last_error[0] = '\0';
+    log_info("connected to %s port %u (%s) as %s", agent->to.host, agent->to.port, agent->peer, agent->to.name);
+    bool plain = agent->config->mode == AGENT_PLAIN;
+    ssh_conn_set_patience(agent->conn, IDLE_S, DEAD_MS);
+    int rc = tunnel_new(agent->loop, agent->conn, agent->services, plain, &agent->tunnel);
+    if (rc == 0 && !plain)
+        rc = agent_link_new(agent->loop, agent->conn, agent->to.name, agent->services, agent_link_lost, agent,
+                            &agent->link);
+    if (rc < 0) {
+        ssh_conn_close(agent->conn, NULL);
+        return;
+    }
+    tunnel_update(agent->tunnel);
+}
+
+static int conn_forwarded(void *ctx, struct ssh_chan *chan, const char *bind, uint16_t port) {
+    struct agent *agent = ctx;
+    return agent->tunnel ? tunnel_forwarded(agent->tunnel, chan, bind, port) : SP_ENOENT;
+}
+
+static void conn_listening(void *ctx, const char *bind, uint16_t port, uint16_t bound, int rc) {
+    struct agent *agent = ctx;
+    if (agent->tunnel) tunnel_listening(agent->tunnel, bind, port, bound, rc);
+}
+
+static void agent_drop(struct agent *agent) {
+    loop_timer_stop(&agent->probation);
+    agent_link_free(agent->link);
+    tunnel_free(agent->tunnel);
+    agent->link = NULL;
+    agent->tunnel = NULL;
+}
+
+static void conn_closed(void *ctx, int rc, const char *reason) {
+    struct agent *agent = ctx;
+    bool replaced = strstr(reason, "replaced by a newer connection") != NULL;
+    agent_drop(agent);
+    agent->conn = NULL;
+    if (rc == SP_ECRYPTO || rc == SP_EDENIED || replaced) agent->backoff_ms = BACKOFF_MOST_MS;
+    agent_failed(agent, replaced ? "another agent with this machine's key took its place: is the key on two machines?"
+                                 : reason);
+}
+
+static const struct ssh_client_events conn_events = {
+    .ready = conn_ready, .forwarded = conn_forwarded, .listening = conn_listening, .closed = conn_closed};
+
+static const char *login_name(const struct agent *agent, struct login_address *address) {
+    if (agent->config->mode != AGENT_PLAIN) return agent->to.name;
+    return login_address_parse(agent->config->server, address, NULL) == 0 ? address->user : agent->to.name;
+}
+
+static void agent_dialed(void *ctx, int rc, int fd, const char *address, const char *reason) {
+    struct agent *agent = ctx;
+    struct login_address login;
+    agent->dial = NULL;
+    if (rc < 0) {
+        agent_failed(agent, reason);
+        return;
+    }
+    (void)str_copy(agent->peer, sizeof agent->peer, address);
+    struct ssh_client_config config = {.loop = agent->loop,
+                                       .fd = fd,
+                                       .peer = address,
+                                       .user = login_name(agent, &login),
+                                       .key = agent->key,
+                                       .host_fingerprint = agent->to.fingerprint,
+                                       .login_timeout_ms = LOGIN_MS,
+                                       .events = &conn_events,
+                                       .ctx = agent};
+    rc = ssh_client_new(&config, &agent->conn);
+    if (rc < 0) {
+        agent_failed(agent, err_text(rc));
+        return;
+    }
+    agent_phase_set(agent, AGENT_LOGIN);
+}
+
+static void agent_dial(void *ctx) {
+    struct agent *agent = ctx;
+    agent_phase_set(agent, AGENT_DIALING);
+    int rc = dial_new(agent->loop, agent->work, agent->to.host, agent->to.port, agent_dialed, agent, &agent->dial);
+    if (rc < 0) agent_failed(agent, err_text(rc));
+}
+
+/* At once, with a fresh backoff. */
+static void agent_again(struct agent *agent) {
+    agent->backoff_ms = BACKOFF_FIRST_MS;
+    loop_timer_stop(&agent->retry);
+    dial_cancel(agent->dial);
+    agent->dial = NULL;
+    if (agent->conn)
+        ssh_conn_close(agent->conn, NULL); /* conn_closed goes on from there */
+    else
+        agent_dial(agent);
+}
+
+/* Is the address that the connection was made from still one of ours? The kernel tells by letting us bind to it. */
+static bool source_is_ours(const struct agent *agent) {
+    struct sockaddr_storage source;
+    socklen_t size = sizeof source;
+    int fd = ssh_conn_fd(agent->conn);
+    if (getsockname(fd, (struct sockaddr *)&source, &size) < 0) return false;
+    int probe = socket(source.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (probe < 0) return true;
+    if (source.ss_family == AF_INET) ((struct sockaddr_in *)(void *)&source)->sin_port = 0;
+    if (source.ss_family == AF_INET6) ((struct sockaddr_in6 *)(void *)&source)->sin6_port = 0;
+    bool ours = bind(probe, (const struct sockaddr *)&source, size) == 0;
+    (void)close(probe);
+    return ours;
+}
+
+static void probation_over(void *ctx) {
+    struct agent *agent = ctx;
+    if (!agent->conn || ssh_conn_heard(agent->conn) > agent->probation_from) return;
+    log_info("the connection did not survive the change of the network");
+    agent_again(agent);
+}
+
+static void agent_network(void *ctx, enum netwatch_cause cause) {
+    struct agent *agent = ctx;
+    log_debug("%s", cause == NETWATCH_SLEPT ? "the machine slept" : "the network changed");
+    if (agent->phase != AGENT_UP) {
+        agent_again(agent);
+        return;
+    }
+    if (!source_is_ours(agent)) {
+        log_info("the network changed: connecting anew");
+        agent_again(agent);
+        return;
+    }
+    /* It may have lived through it: a question tells. */
+    agent->probation_from = loop_now(agent->loop);
+    agent_link_is_up(agent->link) ? agent_link_ping(agent->link) : ssh_client_nudge(agent->conn);
+    if (agent_link_is_up(agent->link)) (void)loop_timer_set(&agent->probation, PROBATION_MS);
+}
+
+static void agent_tick(void *ctx) {
+    struct agent *agent = ctx;
+    (void)loop_timer_set(&agent->tick, TICK_MS);
+    if (agent->phase != AGENT_UP || !agent_link_is_up(agent->link)) return;
+    uint64_t silent = loop_now(agent->loop) - ssh_conn_heard(agent->conn);
+    if (silent > SILENCE_MS) {
+        log_info("nothing heard from the relay for %u s: connecting anew", (unsigned)(silent / 1000));
+        agent_again(agent);
+    } else if (silent >= PING_MS) {
+        agent_link_ping(agent->link);
+    }
+}
+
+static void agent_services_changed(void *ctx) {
+    struct agent *agent = ctx;
+    if (agent->tunnel) tunnel_update(agent->tunnel);
+    if (agent->link) agent_link_services(agent->link);
+}
+
+static json_t *services_json(const struct agent *agent) {
+    const struct published *list;
+    size_t count;
+    json_t *array = json_array();
+    services_list(agent->services, &list, &count);
+    for (size_t i = 0; i < count; i++)
+        (void)json_array_append_new(
+            array, json_pack("{s:s,s:s,s:i,s:s,s:s}", "name", list[i].service.name, "kind",
+                             service_kind_name(list[i].service.kind), "port", (int)list[i].service.port, "address",
+                             list[i].host, "state", list[i].service.up ? "up" : "down"));
+    return array;
+}
+
+static void status_json(const struct agent *agent, struct buf *out) {
+    char since[21];
+    str_time(since, agent->since);
+    json_t *object = json_pack("{s:s,s:s,s:i,s:s,s:s,s:s,s:o}", "name", agent->to.name, "relay", agent->to.host,
+                               "port", (int)agent->to.port, "state", phase_names[agent->phase], "since", since,
+                               "version", SALLYPORT_VERSION, "services", services_json(agent));
+    if (object && agent->last_error[0])
+        (void)json_object_set_new(object, "last_error", json_string(agent->last_error));
+    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+    (void)buf_printf(out, "%s\n", text ? text : "{}");
+    free(text);
+    json_decref(object);
+}
+
+static void status_text(const struct agent *agent, struct buf *out) {
+    char ago[32];
+    int64_t now = os_realtime_s();
+    str_ago(ago, sizeof ago, now > agent->since ? (uint64_t)(now - agent->since) : 0);
+    (void)buf_printf(out, "%s: %s to %s port %u for %s\n", agent->to.name, phase_names[agent->phase], agent->to.host,
+                     agent->to.port, ago);
+    if (agent->last_error[0]) (void)buf_printf(out, "Last trouble: %s\n", agent->last_error);
+    const struct published *list;
+    size_t count;
+    services_list(agent->services, &list, &count);
+    if (!count) (void)buf_printf(out, "No service found: neither an SSH server nor a Jupyter is running here.\n");
+    for (size_t i = 0; i < count; i++)
+        (void)buf_printf(out, "  %-20s %-5s port %-5u %s  %s\n", list[i].service.name,
+                         service_kind_name(list[i].service.kind), list[i].service.port,
+                         list[i].service.up ? "up  " : "down", list[i].service.detail);
+}
+
+static int agent_local(void *ctx, char **words, size_t count, const char *input, size_t input_len, struct buf *out,
+                       struct buf *err) {
+    (void)input;
+    (void)input_len;
+    const struct agent *agent = ctx;
+    if (count < 1 || strcmp(words[0], "status") != 0) {
+        (void)buf_printf(err, "only `status` is answered here\n");
+        return 2;
+    }
+    if (count > 1 && strcmp(words[1], "--json") == 0)
+        status_json(agent, out);
+    else
+        status_text(agent, out);
+    return 0;
+}
+
+static int agent_target(struct agent *agent, const char *state, struct why *why) {
+    const struct agent_config *config = agent->config;
+    if (config->mode != AGENT_PLAIN) return joined_load(state, &agent->to, why);
+    struct login_address address;
+    int rc = login_address_parse(config->server, &address, why);
+    if (rc < 0) return rc;
+    agent->to.port = address.port;
+    (void)snprintf(agent->to.name, sizeof agent->to.name, "%.31s", address.user);
+    (void)str_copy(agent->to.host, sizeof agent->to.host, address.host);
+    return str_copy(agent->to.fingerprint, sizeof agent->to.fingerprint, config->server_key);
+}
+
+static int agent_open_state(struct agent *agent, struct why *why) {
+    const struct agent_config *config = agent->config;
+    char state[4096], path[4200];
+    int rc = joined_state(config, state, sizeof state, why);
+    if (rc == 0) rc = os_lock_dir(state, &agent->lock_fd, why);
+    if (rc == 0) rc = agent_target(agent, state, why);
+    if (rc == 0) rc = joined_key_path(state, path, sizeof path);
+    if (rc < 0) return rc;
+    if (config->mode == AGENT_PLAIN && config->identity)
+        rc = keypair_load(config->identity, &agent->key, why);
+    else if (config->mode == AGENT_PLAIN)
+        rc = keypair_load_or_make(path, &agent->key, why);
+    else
+        rc = keypair_load(path, &agent->key, why);
+    if (rc < 0) return rc;
+    if (config->mode == AGENT_PLAIN)
+        log_info("logging in with the key %s %s", keypair_public(agent->key)->type, keypair_public(agent->key)->base64);
+    struct local_handler handler = {.run = agent_local, .ctx = agent};
+    rc = os_path(path, sizeof path, state, "agent.sock");
+    return rc < 0 ? rc : local_server_new(agent->loop, path, &handler, &agent->local, why);
+}
+
+int agent_control_path(const struct agent_config *config, char *to, size_t size, struct why *why) {
+    char state[4096];
+    int rc = joined_state(config, state, sizeof state, why);
+    return rc < 0 ? rc : os_path(to, size, state, "agent.sock");
+}
+
+int agent_new(struct loop *loop, const struct agent_config *config, struct agent **out, struct why *why) {
+    struct agent *agent = calloc(1, sizeof *agent);
+    if (!agent) return SP_ENOMEM;
+    agent->loop = loop;
+    agent->config = config;
+    agent->lock_fd = -1;
+    agent->backoff_ms = BACKOFF_FIRST_MS;
+    loop_timer_init(loop, &agent->retry, agent_dial, agent);
+    loop_timer_init(loop, &agent->tick, agent_tick, agent);
+    loop_timer_init(loop, &agent->probation, probation_over, agent);
+    int rc = agent_open_state(agent, why);
+    if (rc == 0) rc = work_new(loop, 2, &agent->work);
+    if (rc == 0) rc = services_new(loop, &config->services, agent_services_changed, agent, &agent->services);
+    if (rc == 0) rc = netwatch_new(loop, agent_network, agent, &agent->netwatch);
+    if (rc == 0) rc = loop_timer_set(&agent->tick, TICK_MS);
+    if (rc < 0) {
+        agent_free(agent);
+        return rc;
+    }
+    agent_dial(agent);
+    *out = agent;
+    return 0;
+}
+
+void agent_free(struct agent *agent) {
+    if (!agent) return;
+    loop_timer_stop(&agent->tick);
+    netwatch_free(agent->netwatch);
+    dial_cancel(agent->dial);
+    if (agent->conn) ssh_conn_close(agent->conn, "the agent is stopping");
+    loop_drain(agent->loop);
+    agent_drop(agent);
+    loop_timer_stop(&agent->retry);
+    services_free(agent->services);
+    local_server_free(agent->local);
+    work_free(agent->work);
+    keypair_free(agent->key);
+    if (agent->lock_fd >= 0) (void)close(agent->lock_fd);
+    free(agent);
+}

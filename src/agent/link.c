@@ -1,0 +1,209 @@
+#include "link.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "sallyport/base/log.h"
+#include "sallyport/base/str.h"
+#include "sallyport/domain/link.h"
+#include "sallyport/probe/sshd.h"
+#include "sallyport/probe/system.h"
+#include "sallyport_version.h"
+
+enum { STATUS_MS = 10000 };
+
+struct agent_link {
+    struct loop *loop;
+    struct ssh_conn *conn;
+    struct stream *stream; /* NULL until the relay has opened it */
+    const struct services *services;
+    struct buf in, out;
+    struct loop_timer status_timer;
+    char name[SP_NAME_SIZE];
+    bool up; /* welcome came */
+    bool lost_told;
+    bool abandoned; /* freed while the channel was being opened */
+    int64_t pings;
+    void (*lost)(void *ctx);
+    void *ctx;
+};
+
+static void link_flush(struct agent_link *link) {
+    while (link->stream && buf_len(&link->out)) {
+        ssize_t n = link->stream->ops->write(link->stream, buf_head(&link->out), buf_len(&link->out));
+        if (n <= 0) return;
+        buf_consume(&link->out, (size_t)n);
+    }
+}
+
+static void link_lost(struct agent_link *link) {
+    if (link->stream) link->stream->ops->close(link->stream);
+    link->stream = NULL;
+    link->up = false;
+    loop_timer_stop(&link->status_timer);
+    buf_fini(&link->in);
+    buf_fini(&link->out);
+    if (link->lost_told) return;
+    link->lost_told = true;
+    link->lost(link->ctx);
+}
+
+static int link_say_hello(struct agent_link *link) {
+    struct link_hello hello = {.protocol = LINK_PROTOCOL};
+    struct sshd_keys keys = {.count = 0};
+    char *lines[SSHD_KEYS_MAX];
+    (void)str_copy(hello.name, sizeof hello.name, link->name);
+    (void)str_copy(hello.version, sizeof hello.version, SALLYPORT_VERSION);
+    (void)system_boot_id("", hello.boot_id);
+    (void)system_hostname("", hello.hostname, sizeof hello.hostname);
+    if (services_ssh_is_system(link->services)) sshd_keys_read("", &keys);
+    for (size_t i = 0; i < keys.count; i++) lines[i] = keys.text[i];
+    hello.host_keys = lines;
+    hello.host_key_count = keys.count;
+    return link_format_hello(&link->out, &hello);
+}
+
+void agent_link_services(struct agent_link *link) {
+    if (!link->stream) return;
+    const struct published *list;
+    size_t count;
+    struct service plain[SERVICES_MAX];
+    services_list(link->services, &list, &count);
+    for (size_t i = 0; i < count; i++) plain[i] = list[i].service;
+    (void)link_format_services(&link->out, plain, count);
+    link_flush(link);
+}
+
+static void link_say_status(void *ctx) {
+    struct agent_link *link = ctx;
+    struct status status;
+    status_init(&status);
+    /* A relay that does not read gets no more of these. */
+    if (buf_len(&link->out) < LINK_LINE_MAX && system_sample("", &status) == 0)
+        (void)link_format_status(&link->out, &status);
+    status_fini(&status);
+    link_flush(link);
+    (void)loop_timer_set(&link->status_timer, STATUS_MS);
+}
+
+void agent_link_ping(struct agent_link *link) {
+    if (!link->stream || buf_len(&link->out) >= LINK_LINE_MAX) return;
+    (void)link_format_ping(&link->out, ++link->pings);
+    link_flush(link);
+}
+
+bool agent_link_is_up(const struct agent_link *link) {
+    return link && link->up;
+}
+
+static int link_handle(struct agent_link *link, const struct link_message *message) {
+    switch (message->kind) {
+    case LINK_WELCOME:
+        link->up = true;
+        log_info("the relay runs version %s and sees this machine at %s", message->welcome.version,
+                 message->welcome.observed_address);
+        return 0;
+    case LINK_ERROR: log_warn("the relay says: %s", message->text); return 0;
+    case LINK_PONG:
+    case LINK_UNKNOWN: return 0;
+    case LINK_OTHER: return link_format_unknown(&link->out, message->of);
+    case LINK_PING: return link_format_pong(&link->out, message->n);
+    case LINK_HELLO:
+    case LINK_SERVICES:
+    case LINK_STATUS: return link_format_unknown(&link->out, link_kind_name(message->kind));
+    }
+    return 0;
+}
+
+static size_t link_data(void *ctx, const uint8_t *bytes, size_t n) {
+    struct agent_link *link = ctx;
+    if (buf_len(&link->out) > LINK_LINE_MAX) return 0;
+    size_t taken = 0;
+    while (taken < n) {
+        const uint8_t *end = memchr(bytes + taken, '\n', n - taken);
+        size_t len = end ? (size_t)(end - bytes) - taken + 1 : n - taken;
+        if (buf_len(&link->in) + len > LINK_LINE_MAX || buf_append(&link->in, bytes + taken, len) < 0) goto bad;
+        taken += len;
+        if (!end) break;
+        struct link_message message;
+        struct why why = {""};
+        int rc = link_parse((const char *)buf_head(&link->in), buf_len(&link->in), &message, &why);
+        buf_consume(&link->in, buf_len(&link->in));
+        if (rc < 0) goto bad;
+        (void)link_handle(link, &message);
+        link_message_fini(&message);
+    }
+    link_flush(link);
+    return n;
+bad:
+    log_warn("the relay's link makes no sense: going on without it");
+    link_lost(link);
+    return n;
+}
+
+static void link_end(void *ctx) {
+    link_lost(ctx);
+}
+
+static void link_writable(void *ctx) {
+    struct agent_link *link = ctx;
+    link_flush(link);
+    if (link->stream && buf_len(&link->out) <= LINK_LINE_MAX) link->stream->ops->resume(link->stream);
+}
+
+static const struct stream_events link_events = {
+    .data = link_data, .end = link_end, .writable = link_writable, .closed = link_end};
+
+static void link_opened(void *ctx, struct ssh_chan *chan, int rc) {
+    struct agent_link *link = ctx;
+    if (link->abandoned) {
+        if (chan) ssh_chan_stream(chan)->ops->close(ssh_chan_stream(chan));
+        free(link);
+        return;
+    }
+    if (rc < 0) {
+        link_lost(link);
+        return;
+    }
+    link->stream = ssh_chan_stream(chan);
+    stream_listen(link->stream, &link_events, link);
+    (void)link_say_hello(link);
+    agent_link_services(link);
+    link_say_status(link);
+    /* Its `closed` may have come while we wrote. */
+    if (link->stream) link->stream->ops->resume(link->stream);
+}
+
+int agent_link_new(struct loop *loop, struct ssh_conn *conn, const char *name, const struct services *services,
+                   void (*lost)(void *ctx), void *ctx, struct agent_link **out) {
+    struct agent_link *link = calloc(1, sizeof *link);
+    if (!link) return SP_ENOMEM;
+    link->loop = loop;
+    link->conn = conn;
+    link->services = services;
+    link->lost = lost;
+    link->ctx = ctx;
+    (void)str_copy(link->name, sizeof link->name, name);
+    buf_init(&link->in);
+    buf_init(&link->out);
+    loop_timer_init(loop, &link->status_timer, link_say_status, link);
+    struct ssh_chan *unused;
+    int rc = ssh_conn_open_session(conn, "sallyport", NULL, link_opened, link, &unused);
+    if (rc < 0) {
+        free(link);
+        return rc;
+    }
+    *out = link;
+    return 0;
+}
+
+void agent_link_free(struct agent_link *link) {
+    if (!link) return;
+    bool opening = !link->stream && !link->lost_told;
+    link->lost_told = true;
+    link_lost(link);
+    if (opening)
+        link->abandoned = true;
+    else
+        free(link);
+}

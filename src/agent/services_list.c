@@ -1,0 +1,200 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "sallyport/base/str.h"
+#include "services_local.h"
+
+static bool is_listed(const struct service_list *list, const char *name) {
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i].service.name, name) == 0)
+            return true;
+    return false;
+}
+
+/* A new one at the end, or NULL when the list is full or has that name. */
+static struct published *list_add(struct service_list *list, const char *name, uint16_t port) {
+    if (list->count == SERVICES_MAX || is_listed(list, name))
+        return NULL;
+    struct published *published = &list->items[list->count++];
+    *published = (struct published){.service = {.port = port, .kind = service_kind_of_name(name)}};
+    (void)str_copy(published->service.name, sizeof published->service.name, name);
+    (void)str_copy(published->host, sizeof published->host, "127.0.0.1");
+    return published;
+}
+
+static void set_listener(struct published *published, const struct listener *listener) {
+    published->service.up = listener != NULL;
+    if (listener != NULL) {
+        char host[LISTENER_HOST_SIZE];
+        listener_host(listener, host);
+        (void)str_copy(published->host, sizeof published->host, host);
+    }
+}
+
+static void set_entry(struct published *published, const struct service_entry *entry) {
+    if (entry->kind != 0)
+        published->service.kind = (enum service_kind)(entry->kind - 1);
+    published->remote_port = (uint16_t)entry->remote_port;
+    if (entry->path != NULL)
+        (void)str_copy(published->service.path, sizeof published->service.path, entry->path);
+}
+
+/* Path and detail: "jupyter-server 1.23.3, /home/ann". */
+static void set_jupyter(struct published *published, const struct jupyter_server *server) {
+    struct service *service = &published->service;
+    const char *program = server->pid == 0 ? "Jupyter" : server->notebook ? "notebook" : "jupyter-server";
+    (void)str_copy(service->path, sizeof service->path, server->base_url);
+    int n = snprintf(service->detail, sizeof service->detail, "%s%s%s%s%s%s", program,
+                     server->version[0] == '\0' ? "" : " ", server->version, server->secure ? " (TLS)" : "", server->root_dir[0] == '\0' ? "" : ", ", server->root_dir);
+    if (n < 0 || (size_t)n < sizeof service->detail)
+        return;
+    /* cut off within a character, it would be no text any more */
+    for (size_t len = strlen(service->detail); len > 0 && !str_is_clean(service->detail, len);)
+        service->detail[--len] = '\0';
+}
+
+static const struct jupyter_server *jupyter_on(const struct found *found, uint64_t port) {
+    for (size_t i = 0; i < found->jupyter_count; i++)
+        if (found->jupyters[i].listener.port == port)
+            return &found->jupyters[i];
+    return NULL;
+}
+
+static void add_ssh(const struct services_config *config, const struct found *found, struct service_list *out) {
+    const struct service_entry *entry = services_config_find(config, "ssh");
+    if (entry != NULL && (!entry->publish || entry->port != 0))
+        return;
+    if (found->sshd == NULL)
+        return;
+    struct published *published = list_add(out, "ssh", found->sshd->port);
+    if (published == NULL)
+        return;
+    set_listener(published, found->sshd);
+    if (entry != NULL)
+        set_entry(published, entry);
+}
+
+static void add_configured(const struct service_entry *entry, const struct found *found, struct service_list *out) {
+    if (!entry->publish || entry->port == 0)
+        return;
+    struct published *published = list_add(out, entry->name, (uint16_t)entry->port);
+    if (published == NULL)
+        return;
+    set_listener(published, listeners_find(found->listeners, published->service.port));
+    const struct jupyter_server *server = jupyter_on(found, entry->port);
+    if (server != NULL) {
+        published->service.kind = SERVICE_HTTP;
+        set_jupyter(published, server);
+    }
+    set_entry(published, entry);
+}
+
+static bool is_free(const struct services_config *config, const struct jupyter_server *server) {
+    return services_config_port(config, server->listener.port) == NULL;
+}
+
+/* Was it published before under its port's name? */
+static bool was_there(const struct service_list *before, const struct jupyter_server *server) {
+    for (size_t i = 0; i < before->count; i++)
+        if (before->items[i].service.port == server->listener.port)
+            return true;
+    return false;
+}
+
+/* How good a reason the server has to be called `jupyter`: 4 same process, 3 same port, 2 new and in the place of the
+ * one before (it moved), 1 it is there. */
+static int claim_of(const struct main_jupyter *jupyter, const struct service_list *before,
+                    const struct jupyter_server *server) {
+    if (jupyter->port == 0)
+        return 1;
+    if (server->pid != 0 && server->pid == jupyter->pid)
+        return 4;
+    if (server->listener.port == jupyter->port)
+        return 3;
+    if (!was_there(before, server) && server->listener.uid == jupyter->uid && server->root_dir[0] != '\0' &&
+        strcmp(server->root_dir, jupyter->root_dir) == 0)
+        return 2;
+    return 1;
+}
+
+/* The one with the best reason, the lowest port among equals. */
+static const struct jupyter_server *choose_main(const struct services_config *config, const struct found *found,
+                                                const struct service_list *before, struct main_jupyter *jupyter) {
+    const struct jupyter_server *best = NULL;
+    int best_claim = 0;
+    for (size_t i = 0; i < found->jupyter_count; i++) {
+        const struct jupyter_server *server = &found->jupyters[i];
+        int claim = is_free(config, server) ? claim_of(jupyter, before, server) : 0;
+        if (claim > best_claim) {
+            best = server;
+            best_claim = claim;
+        }
+    }
+    if (best != NULL) {
+        *jupyter = (struct main_jupyter){
+            .port = best->listener.port, .pid = best->pid, .uid = best->listener.uid};
+        (void)str_copy(jupyter->root_dir, sizeof jupyter->root_dir, best->root_dir);
+    }
+    return best;
+}
+
+static void add_jupyter(const struct services_config *config, const char *name, const struct jupyter_server *server,
+                        struct service_list *out) {
+    const struct service_entry *entry = services_config_find(config, name);
+    if (entry != NULL && !entry->publish)
+        return;
+    struct published *published = list_add(out, name, server->listener.port);
+    if (published == NULL)
+        return;
+    set_listener(published, &server->listener);
+    set_jupyter(published, server);
+    if (entry != NULL)
+        set_entry(published, entry);
+}
+
+static void add_jupyters(const struct services_config *config, const struct found *found,
+                         const struct service_list *before, struct main_jupyter *jupyter, struct service_list *out) {
+    const struct service_entry *entry = services_config_find(config, "jupyter");
+    const struct jupyter_server *first = NULL;
+    if (entry == NULL || entry->port == 0)
+        first = choose_main(config, found, before, jupyter);
+    if (first != NULL)
+        add_jupyter(config, "jupyter", first, out);
+    for (size_t i = 0; i < found->jupyter_count; i++) {
+        const struct jupyter_server *server = &found->jupyters[i];
+        char name[SP_NAME_SIZE];
+        if (server == first || !is_free(config, server))
+            continue;
+        (void)snprintf(name, sizeof name, "jupyter-%u", (unsigned)server->listener.port);
+        add_jupyter(config, name, server, out);
+    }
+}
+
+void service_list_choose(const struct services_config *config, const struct found *found,
+                         const struct service_list *before, struct main_jupyter *jupyter, struct service_list *out) {
+    const struct service_entry *ssh = services_config_find(config, "ssh");
+    out->count = 0;
+    add_ssh(config, found, out);
+    if (ssh != NULL)
+        add_configured(ssh, found, out);
+    for (size_t i = 0; i < config->count; i++)
+        if (&config->entries[i] != ssh)
+            add_configured(&config->entries[i], found, out);
+    add_jupyters(config, found, before, jupyter, out);
+}
+
+static bool published_equal(const struct published *a, const struct published *b) {
+    return strcmp(a->service.name, b->service.name) == 0 && a->service.kind == b->service.kind &&
+           a->service.port == b->service.port && a->service.up == b->service.up &&
+           strcmp(a->service.path, b->service.path) == 0 && strcmp(a->service.detail, b->service.detail) == 0 &&
+           strcmp(a->host, b->host) == 0 && a->remote_port == b->remote_port;
+}
+
+bool service_list_equal(const struct service_list *a, const struct service_list *b) {
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (!published_equal(&a->items[i], &b->items[i]))
+            return false;
+    return true;
+}

@@ -1,0 +1,43 @@
+/* What the files of the services share: the choice of what is published, and under which name. */
+#ifndef SALLYPORT_AGENT_SERVICES_LOCAL_H
+#define SALLYPORT_AGENT_SERVICES_LOCAL_H
+
+#include "sallyport/agent/services.h"
+#include "sallyport/probe/jupyter.h"
+#include "sallyport/probe/listeners.h"
+
+/* The server that bears the name `jupyter`; port 0: none yet. */
+struct main_jupyter {
+    uint16_t port;
+    pid_t pid;
+    uid_t uid;
+    char root_dir[256];
+};
+
+/* All that the choice depends on. */
+struct found {
+    const struct listeners *listeners;
+    const struct listener *sshd; /* NULL: none */
+    const struct jupyter_server *jupyters;
+    size_t jupyter_count;
+};
+
+struct service_list {
+    struct published items[SERVICES_MAX];
+    size_t count;
+};
+
+/* The entry for a service, or NULL. */
+const struct service_entry *services_config_find(const struct services_config *config, const char *name);
+/* The entry that fixes this port, or NULL. */
+const struct service_entry *services_config_port(const struct services_config *config, uint16_t port);
+/* Is a service with that name to be looked for? */
+bool services_config_wants(const struct services_config *config, const char *name);
+
+/* Fills `out` with what is to be published now; `before` is what was until now. Moves the name `jupyter` when its
+ * server is gone. */
+void service_list_choose(const struct services_config *config, const struct found *found,
+                         const struct service_list *before, struct main_jupyter *jupyter, struct service_list *out);
+bool service_list_equal(const struct service_list *a, const struct service_list *b);
+
+#endif

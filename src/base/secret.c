@@ -1,0 +1,80 @@
+#include "sallyport/base/secret.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "sallyport/base/err.h"
+
+static const char base64_standard[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char base64_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+int secret_random(void *to, size_t n) {
+    uint8_t *at = to;
+    while (n > 0) {
+        ssize_t got = getrandom(at, n, 0);
+        if (got < 0) {
+            if (errno == EINTR)
+                continue;
+            return SP_ESYS;
+        }
+        at += got;
+        n -= (size_t)got;
+    }
+    return 0;
+}
+
+bool secret_equal(const void *a, const void *b, size_t n) {
+    /* volatile: the compiler must not stop at the first difference. */
+    const volatile uint8_t *left = a, *right = b;
+    uint8_t differ = 0;
+    for (size_t i = 0; i < n; i++)
+        differ = (uint8_t)(differ | (left[i] ^ right[i]));
+    return differ == 0;
+}
+
+void secret_wipe(void *bytes, size_t n) {
+    if (n)
+        explicit_bzero(bytes, n);
+}
+
+static void base64_write(char *to, const uint8_t *from, size_t n, const char *alphabet) {
+    uint32_t bits = 0;
+    unsigned held = 0;
+    for (size_t i = 0; i < n; i++) {
+        bits = bits << 8 | from[i];
+        for (held += 8; held >= 6; held -= 6)
+            *to++ = alphabet[bits >> (held - 6) & 63];
+    }
+    if (held)
+        *to++ = alphabet[bits << (6 - held) & 63];
+    *to = '\0';
+}
+
+int secret_token(char to[static SECRET_TOKEN_LEN + 1]) {
+    uint8_t bytes[32];
+    int rc = secret_random(bytes, sizeof(bytes));
+    if (rc)
+        return rc;
+    base64_write(to, bytes, sizeof(bytes), base64_url);
+    secret_wipe(bytes, sizeof(bytes));
+    return 0;
+}
+
+bool secret_is_token(const char *text) {
+    return strlen(text) == SECRET_TOKEN_LEN && strspn(text, base64_url) == SECRET_TOKEN_LEN;
+}
+
+void hex_encode(char *to, const void *bytes, size_t n) {
+    static const char digits[] = "0123456789abcdef";
+    const uint8_t *from = bytes;
+    for (size_t i = 0; i < n; i++) {
+        *to++ = digits[from[i] >> 4];
+        *to++ = digits[from[i] & 15];
+    }
+    *to = '\0';
+}
+
+void base64_encode(char *to, const void *bytes, size_t n) {
+    base64_write(to, bytes, n, base64_standard);
+}

@@ -1,0 +1,240 @@
+/* Reads the messages of the link. What is checked here nobody needs to check again. */
+#include "sallyport/domain/link.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "sallyport/base/str.h"
+#include "sallyport/domain/jsonline.h"
+
+/* Numbers of protocol versions are small; this keeps nonsense out. */
+#define PROTOCOL_MAX 1000000
+
+static int refuse(struct why *why, const char *what) {
+    why_set(why, "%s is missing or wrong", what);
+    return SP_EFORMAT;
+}
+
+/* Host keys that are no clean text are left out, like every optional field of a wrong type. */
+static int read_host_keys(const json_t *array, struct link_hello *hello, struct why *why) {
+    size_t count = json_array_size(array);
+    if (count > LINK_HOST_KEYS_MAX) {
+        why_set(why, "more than %d host keys", LINK_HOST_KEYS_MAX);
+        return SP_ETOOBIG;
+    }
+    if (count == 0)
+        return 0;
+    hello->host_keys = calloc(count, sizeof(*hello->host_keys));
+    if (!hello->host_keys)
+        return SP_ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *item = json_array_get(array, i);
+        size_t len = json_string_length(item);
+        if (!json_is_string(item) || len > LINK_HOST_KEY_MAX || !str_is_clean(json_string_value(item), len))
+            continue;
+        char *key = strdup(json_string_value(item));
+        if (!key)
+            return SP_ENOMEM;
+        hello->host_keys[hello->host_key_count++] = key;
+    }
+    return 0;
+}
+
+static int read_hello(const json_t *object, struct link_message *out, struct why *why) {
+    struct link_hello *hello = &out->hello;
+    struct why rule;
+    if (!jsonline_integer(object, "protocol", 1, PROTOCOL_MAX, &hello->protocol))
+        return refuse(why, "hello: protocol");
+    if (!jsonline_text(object, "name", hello->name, sizeof(hello->name)))
+        return refuse(why, "hello: name");
+    if (name_check(hello->name, &rule)) {
+        why_set(why, "hello: name: %s", rule.text);
+        return SP_EFORMAT;
+    }
+    jsonline_text(object, "version", hello->version, sizeof(hello->version));
+    jsonline_text(object, "boot_id", hello->boot_id, sizeof(hello->boot_id));
+    jsonline_text(object, "hostname", hello->hostname, sizeof(hello->hostname));
+    return read_host_keys(json_object_get(object, "ssh_host_keys"), hello, why);
+}
+
+/* 0; 1: of a kind that is not known here, to be left out; SP_EFORMAT. */
+static int read_service(const json_t *item, struct service *service, struct why *why) {
+    char kind[32], state[32];
+    int64_t port;
+    memset(service, 0, sizeof(*service));
+    if (!jsonline_text(item, "name", service->name, sizeof(service->name)) || service_name_check(service->name, NULL))
+        return refuse(why, "services: a name");
+    if (!jsonline_integer(item, "port", 1, UINT16_MAX, &port))
+        return refuse(why, "services: a port");
+    if (!jsonline_text(item, "kind", kind, sizeof(kind)))
+        return refuse(why, "services: a kind");
+    if (!jsonline_text(item, "state", state, sizeof(state)))
+        return refuse(why, "services: a state");
+    if (service_kind_parse(kind, &service->kind))
+        return 1;
+    service->port = (uint16_t)port;
+    service->up = strcmp(state, "up") == 0;
+    jsonline_text(item, "detail", service->detail, sizeof(service->detail));
+    if (jsonline_text(item, "path", service->path, sizeof(service->path)) && service->path[0] != '/')
+        service->path[0] = '\0';
+    return 0;
+}
+
+static int read_services(const json_t *object, struct link_message *out, struct why *why) {
+    struct link_services *services = &out->services;
+    const json_t *array = json_object_get(object, "services");
+    size_t count = json_array_size(array);
+    if (!json_is_array(array))
+        return refuse(why, "services: the list");
+    if (count > SERVICES_MAX) {
+        why_set(why, "more than %d services", SERVICES_MAX);
+        return SP_ETOOBIG;
+    }
+    if (count == 0)
+        return 0;
+    services->list = calloc(count, sizeof(*services->list));
+    if (!services->list)
+        return SP_ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        struct service *service = &services->list[services->count];
+        int rc = read_service(json_array_get(array, i), service, why);
+        if (rc < 0)
+            return rc;
+        if (rc > 0)
+            continue;
+        if (service_find(services->list, services->count, service->name)) {
+            why_set(why, "services: '%s' is there twice", service->name);
+            return SP_EFORMAT;
+        }
+        services->count++;
+    }
+    return 0;
+}
+
+static int read_status(const json_t *object, struct link_message *out, struct why *why) {
+    int rc = status_from_json(object, &out->status);
+    if (rc == SP_ETOOBIG)
+        why_set(why, "more than %d filesystems", STATUS_FILESYSTEMS_MAX);
+    return rc;
+}
+
+static int read_number(const json_t *object, struct link_message *out, struct why *why) {
+    return jsonline_integer(object, "n", 0, INT64_MAX, &out->n) ? 0 : refuse(why, "n");
+}
+
+static int read_welcome(const json_t *object, struct link_message *out, struct why *why) {
+    struct link_welcome *welcome = &out->welcome;
+    struct tm tm = {0};
+    char moment[32];
+    if (!jsonline_integer(object, "protocol", 1, PROTOCOL_MAX, &welcome->protocol))
+        return refuse(why, "welcome: protocol");
+    jsonline_text(object, "version", welcome->version, sizeof(welcome->version));
+    jsonline_text(object, "observed_address", welcome->observed_address, sizeof(welcome->observed_address));
+    if (jsonline_text(object, "server_time", moment, sizeof(moment))) {
+        const char *end = strptime(moment, "%Y-%m-%dT%H:%M:%SZ", &tm);
+        if (end && *end == '\0')
+            welcome->server_time = timegm(&tm);
+    }
+    return 0;
+}
+
+static int read_error(const json_t *object, struct link_message *out, struct why *why) {
+    const json_t *value = json_object_get(object, "text");
+    size_t len = json_string_length(value);
+    if (!json_is_string(value))
+        return refuse(why, "error: text");
+    const char *text = json_string_value(value);
+    if (!str_is_clean(text, len))
+        len = 0;
+    if (len >= sizeof(out->text)) {
+        len = sizeof(out->text) - 1;
+        while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80) /* not in the middle of a character */
+            len--;
+    }
+    memcpy(out->text, text, len);
+    return 0;
+}
+
+static int read_unknown(const json_t *object, struct link_message *out, struct why *why) {
+    return jsonline_text(object, "of", out->of, sizeof(out->of)) ? 0 : refuse(why, "unknown: of");
+}
+
+static const struct {
+    const char *name;
+    int (*read)(const json_t *object, struct link_message *out, struct why *why);
+} kinds[] = {
+    [LINK_HELLO] = {"hello", read_hello},       [LINK_SERVICES] = {"services", read_services},
+    [LINK_STATUS] = {"status", read_status},    [LINK_PING] = {"ping", read_number},
+    [LINK_WELCOME] = {"welcome", read_welcome}, [LINK_PONG] = {"pong", read_number},
+    [LINK_ERROR] = {"error", read_error},       [LINK_UNKNOWN] = {"unknown", read_unknown},
+};
+#define KNOWN_KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+const char *link_kind_name(enum link_kind kind) {
+    return kind < KNOWN_KINDS ? kinds[kind].name : "other";
+}
+
+/* `out` is all zero. */
+static int read_object(const json_t *object, struct link_message *out, struct why *why) {
+    char kind[sizeof(out->of)];
+    if (!jsonline_text(object, "kind", kind, sizeof(kind)))
+        return refuse(why, "kind");
+    for (size_t i = 0; i < KNOWN_KINDS; i++) {
+        if (strcmp(kind, kinds[i].name) == 0) {
+            out->kind = (enum link_kind)i;
+            return kinds[i].read(object, out, why);
+        }
+    }
+    out->kind = LINK_OTHER;
+    memcpy(out->of, kind, strlen(kind) + 1);
+    return 0;
+}
+
+int link_parse(const char *line, size_t len, struct link_message *out, struct why *why) {
+    struct link_message message;
+    json_t *object;
+    memset(&message, 0, sizeof(message)); /* an initializer would leave parts of the union as they are */
+    if (len > 0 && line[len - 1] == '\n')
+        len--;
+    if (len >= LINK_LINE_MAX) {
+        why_set(why, "a line is longer than %d bytes", LINK_LINE_MAX);
+        return SP_ETOOBIG;
+    }
+    int rc = jsonline_read(line, len, LINK_DEPTH_MAX, &object, why);
+    if (rc)
+        return rc;
+    rc = read_object(object, &message, why);
+    json_decref(object);
+    if (rc)
+        link_message_fini(&message);
+    else
+        *out = message;
+    return rc;
+}
+
+void link_message_fini(struct link_message *message) {
+    switch (message->kind) {
+    case LINK_HELLO:
+        for (size_t i = 0; i < message->hello.host_key_count; i++)
+            free(message->hello.host_keys[i]);
+        free(message->hello.host_keys);
+        break;
+    case LINK_SERVICES:
+        free(message->services.list);
+        break;
+    case LINK_STATUS:
+        status_fini(&message->status);
+        break;
+    case LINK_PING:
+    case LINK_WELCOME:
+    case LINK_PONG:
+    case LINK_ERROR:
+    case LINK_UNKNOWN:
+    case LINK_OTHER:
+        break;
+    }
+    memset(message, 0, sizeof(*message));
+    message->kind = LINK_OTHER;
+}

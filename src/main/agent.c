@@ -1,0 +1,115 @@
+/* sallyport-agent: join, run, status, leave, check-config. */
+#include <stdio.h>
+#include <string.h>
+
+#include "program.h"
+#include "sallyport/agent/agent.h"
+#include "sallyport/base/log.h"
+#include "sallyport/wire/local.h"
+
+static const enum log_level levels[] = {LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG};
+
+/* Prints what a command said, or why it failed. */
+static int finish(const struct program *program, int rc, struct buf *out, const struct why *why) {
+    int status = rc < 0 ? program_fail(program, why, rc) : 0;
+    (void)fwrite(buf_head(out), 1, buf_len(out), stdout);
+    buf_fini(out);
+    return status;
+}
+
+static int do_join(struct program *program, int argc, char **argv) {
+    struct why why = {""};
+    struct buf out;
+    if (argc != 1) return program_usage(program, "join wants the line of the invite: join 'sallyport://...'");
+    buf_init(&out);
+    int rc = agent_join(program->config, argv[0], &out, &why);
+    return finish(program, rc, &out, &why);
+}
+
+static int do_leave(struct program *program, int argc, char **argv) {
+    (void)argv;
+    struct why why = {""};
+    struct buf out;
+    if (argc > 0) return program_usage(program, "leave takes no arguments");
+    buf_init(&out);
+    int rc = agent_leave(program->config, &out, &why);
+    return finish(program, rc, &out, &why);
+}
+
+static int do_run(struct program *program, int argc, char **argv) {
+    (void)argv;
+    struct agent_config *config = program->config;
+    if (argc > 0) return program_usage(program, "run takes no arguments");
+    struct why why = {""};
+    int rc = agent_config_check(config, &why);
+    if (rc < 0) return program_fail(program, &why, rc);
+    log_setup(levels[config->log_level]);
+    struct loop *loop;
+    struct agent *agent = NULL;
+    rc = loop_new(&loop);
+    if (rc < 0) return program_fail(program, &why, rc);
+    rc = program_catch_signals(loop);
+    if (rc == 0) rc = agent_new(loop, config, &agent, &why);
+    if (rc < 0) {
+        loop_free(loop);
+        return program_fail(program, &why, rc);
+    }
+    rc = loop_run(loop);
+    log_info("stopping");
+    agent_free(agent);
+    loop_free(loop);
+    return rc < 0 ? 1 : 0;
+}
+
+static int do_status(struct program *program, int argc, char **argv) {
+    struct why why = {""};
+    char path[4200];
+    char word[] = "status", json[] = "--json";
+    char *words[2] = {word, json};
+    bool as_json = argc == 1 && strcmp(argv[0], "--json") == 0;
+    if (argc > 0 && !as_json) return program_usage(program, "status takes nothing but --json");
+    struct buf out, err;
+    buf_init(&out);
+    buf_init(&err);
+    int status = 1;
+    int rc = agent_control_path(program->config, path, sizeof path, &why);
+    if (rc == 0) rc = local_call(path, words, as_json ? 2 : 1, NULL, 0, &out, &err, &status, &why);
+    buf_fini(&err);
+    if (rc < 0) return finish(program, rc, &out, &why);
+    (void)finish(program, 0, &out, &why);
+    return status;
+}
+
+static int do_check_config(struct program *program, int argc, char **argv) {
+    (void)argv;
+    struct why why = {""};
+    if (argc > 0) return program_usage(program, "check-config takes no arguments");
+    int rc = agent_config_check(program->config, &why);
+    if (rc < 0) return program_fail(program, &why, rc);
+    (void)printf("the configuration is good\n");
+    return 0;
+}
+
+static const struct program_command commands[] = {
+    {"join", "URL", "register this machine with the relay that made this invite", do_join},
+    {"run", "", "keep this machine reachable, in the foreground", do_run},
+    {"status", "[--json]", "how the running agent is doing", do_status},
+    {"leave", "", "forget the relay and this machine's key", do_leave},
+    {"check-config", "", "read the configuration, say what is wrong with it, and leave", do_check_config},
+    {NULL},
+};
+
+int main(int argc, char **argv) {
+    struct agent_config config = {0};
+    struct program program = {
+        .name = "sallyport-agent",
+        .role = "agent",
+        .summary = "Keeps this machine reachable through a Sallyport relay, or through any SSH server.",
+        .commands = commands,
+        .table = &agent_options,
+        .config = &config,
+    };
+    int status = program_main(&program, argc, argv);
+    agent_config_fini(&config);
+    return status;
+}

@@ -1,0 +1,174 @@
+#include "program.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sallyport/base/os.h"
+#include "sallyport/base/str.h"
+#include "sallyport_version.h"
+
+enum { INPUT_MAX = 65536 };
+
+int program_fail(const struct program *program, const struct why *why, int rc) {
+    (void)fprintf(stderr, "%s: %s\n", program->name, why->text[0] ? why->text : err_text(rc));
+    return 1;
+}
+
+int program_usage(const struct program *program, const char *what) {
+    (void)fprintf(stderr, "%s: %s\nTry: %s --help\n", program->name, what, program->name);
+    return 2;
+}
+
+static void program_help(const struct program *program) {
+    (void)printf("%s %s\n%s\n\nUsage: %s COMMAND [OPTIONS] [ARGUMENTS]\n\nCommands:\n", program->name, SALLYPORT_VERSION,
+                 program->summary, program->name);
+    for (const struct program_command *command = program->commands; command->name; command++) {
+        char left[64];
+        (void)snprintf(left, sizeof left, "%s %s", command->name, command->arguments);
+        (void)printf("  %-28s %s\n", left, command->help);
+    }
+    (void)printf("\nOptions, right after the command (each but --config also a key of the configuration file):\n"
+                 "  --config FILE                configuration to read\n");
+    options_help(program->table, stdout);
+    (void)printf("  --help                       this text\n  --version                    the version\n");
+}
+
+static const struct program_command *program_find(const struct program *program, const char *name) {
+    for (const struct program_command *command = program->commands; command->name; command++)
+        if (strcmp(command->name, name) == 0) return command;
+    return NULL;
+}
+
+/* Splits "--name=value" or takes the next word; returns how many words were used, or 0 when the value is missing. */
+static int option_split(int argc, char **argv, char *name, size_t size, const char **value) {
+    const char *text = argv[0] + 2;
+    const char *equals = strchr(text, '=');
+    size_t len = equals ? (size_t)(equals - text) : strlen(text);
+    if (len >= size) len = size - 1;
+    memcpy(name, text, len);
+    name[len] = '\0';
+    if (equals) {
+        *value = equals + 1;
+        return 1;
+    }
+    if (argc < 2) return 0;
+    *value = argv[1];
+    return 2;
+}
+
+/* Where the options end: at the first word that is not one. */
+static int program_options(const struct program *program, int argc, char **argv, const char **config_path, int *used,
+                           bool apply, struct why *why) {
+    int i = 0;
+    while (i < argc && strncmp(argv[i], "--", 2) == 0) {
+        char name[64];
+        const char *value;
+        if (argv[i][2] == '\0') {
+            i++;
+            break;
+        }
+        int words = option_split(argc - i, argv + i, name, sizeof name, &value);
+        if (words == 0) {
+            why_set(why, "--%s wants a value", name);
+            return SP_EINVAL;
+        }
+        if (strcmp(name, "config") == 0) {
+            *config_path = value;
+        } else if (apply) {
+            int rc = options_set(program->table, program->config, name, value, why);
+            if (rc < 0) return rc;
+        }
+        i += words;
+    }
+    *used = i;
+    return 0;
+}
+
+/* The file that was named must be there; the one at the usual place need not. */
+static int program_read_config(const struct program *program, const char *path, struct why *why) {
+    char usual[4096];
+    if (path) return options_read(program->table, program->config, path, why);
+    if (os_default_config(usual, sizeof usual, program->role) < 0 || access(usual, F_OK) < 0) return 0;
+    return options_read(program->table, program->config, usual, why);
+}
+
+static int program_command(struct program *program, const struct program_command *command, int argc, char **argv) {
+    struct why why = {""};
+    const char *config_path = NULL;
+    int used = 0;
+    int rc = program_options(program, argc, argv, &config_path, &used, false, &why);
+    if (rc == 0) rc = options_init(program->table, program->config);
+    if (rc < 0) return program_usage(program, why.text[0] ? why.text : err_text(rc));
+    int status = 1;
+    rc = program_read_config(program, config_path, &why);
+    if (rc < 0) {
+        status = program_fail(program, &why, rc);
+        goto out;
+    }
+    rc = program_options(program, argc, argv, &config_path, &used, true, &why);
+    if (rc < 0) {
+        status = program_usage(program, why.text[0] ? why.text : err_text(rc));
+        goto out;
+    }
+    status = command->run(program, argc - used, argv + used);
+out:
+    options_fini(program->table, program->config);
+    return status;
+}
+
+int program_main(struct program *program, int argc, char **argv) {
+    /* Nothing that these programs create is for others to read. */
+    (void)umask(077);
+    for (int i = 1; i < argc && i < 3; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            program_help(program);
+            return 0;
+        }
+        if (strcmp(argv[i], "--version") == 0) {
+            (void)printf("%s %s\n", program->name, SALLYPORT_VERSION);
+            return 0;
+        }
+    }
+    if (argc < 2) {
+        program_help(program);
+        return 2;
+    }
+    const struct program_command *command = program_find(program, argv[1]);
+    if (!command) {
+        char what[128];
+        (void)snprintf(what, sizeof what, "there is no command '%.64s'", argv[1]);
+        return program_usage(program, what);
+    }
+    return program_command(program, command, argc - 2, argv + 2);
+}
+
+static void stop(void *ctx, int signo) {
+    (void)signo;
+    loop_stop(ctx);
+}
+
+int program_catch_signals(struct loop *loop) {
+    (void)signal(SIGPIPE, SIG_IGN);
+    int rc = loop_signal(loop, SIGTERM, stop, loop);
+    return rc < 0 ? rc : loop_signal(loop, SIGINT, stop, loop);
+}
+
+int program_read_input(struct buf *in, struct why *why) {
+    for (;;) {
+        uint8_t *tail;
+        int rc = buf_reserve(in, 4096, &tail);
+        if (rc < 0) return rc;
+        ssize_t n = read(STDIN_FILENO, tail, 4096);
+        if (n < 0) return SP_ESYS;
+        if (n == 0) return 0;
+        buf_commit(in, (size_t)n);
+        if (buf_len(in) > INPUT_MAX) {
+            why_set(why, "standard input is longer than 64 KiB");
+            return SP_ETOOBIG;
+        }
+    }
+}

@@ -1,0 +1,40 @@
+/* What the daemons' programs share: options, sub-commands, signals, messages. */
+#ifndef SALLYPORT_MAIN_PROGRAM_H
+#define SALLYPORT_MAIN_PROGRAM_H
+
+#include "sallyport/base/buf.h"
+#include "sallyport/base/err.h"
+#include "sallyport/base/loop.h"
+#include "sallyport/base/options.h"
+
+struct program;
+
+struct program_command {
+    const char *name, *arguments, *help;
+    /* The words after the options; returns the exit status. */
+    int (*run)(struct program *program, int argc, char **argv);
+};
+
+struct program {
+    const char *name;    /* "sallyport-relay" */
+    const char *role;    /* "relay": for the paths of configuration and state */
+    const char *summary; /* one line for --help */
+    const struct program_command *commands; /* ends with name == NULL */
+    const struct option_table *table;
+    void *config;
+};
+
+/* NAME COMMAND [OPTIONS] [WORDS]: reads --config (or the file at its usual place, if there), then the other options over
+ * it, runs the command, and returns the exit status: 0 done, 1 failed, 2 wrong usage. */
+int program_main(struct program *program, int argc, char **argv);
+
+/* Prints a message and returns 1 or 2. */
+int program_fail(const struct program *program, const struct why *why, int rc);
+int program_usage(const struct program *program, const char *what);
+
+/* SIGTERM and SIGINT stop the loop; SIGPIPE is ignored. */
+int program_catch_signals(struct loop *loop);
+/* Standard input to its end, at most 64 KiB. */
+int program_read_input(struct buf *in, struct why *why);
+
+#endif

@@ -1,0 +1,114 @@
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "sallyport/base/err.h"
+#include "sallyport/base/secret.h"
+#include "sallyport/base/str.h"
+#include "sallyport/probe/jupyter.h"
+
+/* Copies a member that is clean text and fits; else leaves `to` empty. */
+static void copy_text(const json_t *object, const char *key, char *to, size_t size) {
+    const json_t *member = json_object_get(object, key);
+    if (!json_is_string(member) || !str_is_clean(json_string_value(member), json_string_length(member)))
+        return;
+    (void)str_copy(to, size, json_string_value(member));
+}
+
+static void wipe_text(const json_t *object, const char *key) {
+    const json_t *member = json_object_get(object, key);
+    /* jansson's own copy, about to be freed: it gives no other way in than past the const */
+    if (json_is_string(member))
+        secret_wipe((void *)(uintptr_t)json_string_value(member), json_string_length(member));
+}
+
+/* Only what may stand in a URL as it is; and always a folder, "/lab/" for "/lab" too. */
+static bool copy_base_url(const char *url, size_t len, char *to, size_t size) {
+    if (len == 0 || url[0] != '/' || len + 2 > size)
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if (url[i] <= ' ' || url[i] > '~' || strchr("\"'<>\\^`{|}?#;,", url[i]) != NULL)
+            return false;
+    memcpy(to, url, len);
+    if (to[len - 1] != '/')
+        to[len++] = '/';
+    to[len] = '\0';
+    return true;
+}
+
+int jupyter_parse_runtime(const char *text, size_t len, struct jupyter_server *out) {
+    struct jupyter_server server = {0};
+    int rc = SP_EFORMAT;
+    json_t *object = json_loadb(text, len, 0, NULL);
+    if (object == NULL)
+        return rc;
+
+    json_int_t port = json_integer_value(json_object_get(object, "port"));
+    json_int_t pid = json_integer_value(json_object_get(object, "pid"));
+    if (!json_is_object(object) || port < 1 || port > UINT16_MAX || pid < 1 || pid > INT32_MAX)
+        goto out;
+    const char *url = json_string_value(json_object_get(object, "base_url"));
+    if (url == NULL)
+        url = "/";
+    if (!copy_base_url(url, strlen(url), server.base_url, sizeof server.base_url))
+        goto out;
+    copy_text(object, "version", server.version, sizeof server.version);
+    server.listener.port = (uint16_t)port;
+    server.pid = (pid_t)pid;
+    server.secure = json_is_true(json_object_get(object, "secure"));
+    copy_text(object, "root_dir", server.root_dir, sizeof server.root_dir);
+    if (server.root_dir[0] == '\0')
+        copy_text(object, "notebook_dir", server.root_dir, sizeof server.root_dir);
+    copy_text(object, "token", server.token, sizeof server.token);
+    *out = server;
+    rc = 0;
+out:
+    wipe_text(object, "token");
+    wipe_text(object, "url");
+    json_decref(object);
+    secret_wipe(server.token, sizeof server.token);
+    return rc;
+}
+
+/* "HTTP/1.x STATUS ..." and headers up to the empty line: the status and where the body begins; 0 for anything else. */
+static unsigned parse_head(const char *answer, size_t len, const char **body) {
+    if (len < 13 || memcmp(answer, "HTTP/1.", 7) != 0 || answer[8] != ' ')
+        return 0;
+    const char *end = memmem(answer, len, "\r\n\r\n", 4);
+    char digits[4] = {answer[9], answer[10], answer[11], '\0'};
+    uint64_t status;
+    if (end == NULL || str_u64(digits, 100, 599, &status) != 0)
+        return 0;
+    *body = end + 4;
+    return (unsigned)status;
+}
+
+int jupyter_parse_api(const char *answer, size_t len, char version[static 32]) {
+    char found[32] = "";
+    const char *body;
+    if (parse_head(answer, len, &body) != 200)
+        return SP_EFORMAT;
+    json_t *object = json_loadb(body, len - (size_t)(body - answer), 0, NULL);
+    copy_text(object, "version", found, sizeof found);
+    json_decref(object);
+    /* "1.23.3", "6.4.12" */
+    if (found[0] < '0' || found[0] > '9')
+        return SP_EFORMAT;
+    return str_copy(version, 32, found);
+}
+
+int jupyter_parse_elsewhere(const char *answer, size_t len, char *base_url, size_t size) {
+    static const char before[] = "report-uri /", after[] = "/api/security/csp-report";
+    const char *body;
+    if (parse_head(answer, len, &body) != 404)
+        return SP_EFORMAT;
+    const char *begin = memmem(answer, (size_t)(body - answer), before, sizeof before - 1);
+    if (begin == NULL)
+        return SP_EFORMAT;
+    begin += sizeof before - 2; /* the path's own '/' belongs to it */
+    const char *end = memmem(begin, (size_t)(body - begin), after, sizeof after - 1);
+    if (end == NULL || !copy_base_url(begin, (size_t)(end - begin), base_url, size))
+        return SP_EFORMAT;
+    return 0;
+}

@@ -1,0 +1,153 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "relay_local.h"
+#include "sallyport/base/os.h"
+#include "sallyport/base/str.h"
+#include "sallyport_version.h"
+
+/* The link of one machine. It lives as long as its channel. */
+struct link {
+    struct peer *peer;
+    struct stream *stream;
+    struct buf in, out;
+    bool greeted;
+    bool over; /* nothing is read any more; what is in `out` still goes */
+};
+
+static void link_free(struct link *link) {
+    link->peer->link_session = NULL;
+    link->stream->ops->close(link->stream);
+    buf_fini(&link->in);
+    buf_fini(&link->out);
+    free(link);
+}
+
+static void link_flush(struct link *link) {
+    while (buf_len(&link->out)) {
+        ssize_t n = link->stream->ops->write(link->stream, buf_head(&link->out), buf_len(&link->out));
+        if (n <= 0) return;
+        buf_consume(&link->out, (size_t)n);
+    }
+    if (link->over) link->stream->ops->end(link->stream);
+}
+
+/* Says why, then ends the link; the tunnels stay. */
+static void link_refuse(struct link *link, const char *text) {
+    log_warn("link of %s: %s", link->peer->name, text);
+    (void)link_format_error(&link->out, text);
+    link->over = true;
+}
+
+static int link_hello(struct link *link, const struct link_hello *hello) {
+    struct machine_live *machine = link->peer->machine;
+    (void)str_copy(machine->version, sizeof machine->version, hello->version);
+    link->greeted = true;
+    struct link_welcome welcome = {.protocol = LINK_PROTOCOL, .server_time = os_realtime_s()};
+    (void)str_copy(welcome.version, sizeof welcome.version, SALLYPORT_VERSION);
+    (void)str_copy(welcome.observed_address, sizeof welcome.observed_address, ssh_conn_peer(link->peer->conn));
+    return link_format_welcome(&link->out, &welcome);
+}
+
+static int link_handle(struct link *link, struct link_message *message) {
+    struct machine_live *machine = link->peer->machine;
+    if (!link->greeted && message->kind != LINK_HELLO) {
+        link_refuse(link, "hello comes first");
+        return 0;
+    }
+    switch (message->kind) {
+    case LINK_HELLO: return link_hello(link, &message->hello);
+    case LINK_SERVICES:
+        machine_set_described(machine, message->services.list, message->services.count);
+        message->services.list = NULL; /* handed over */
+        message->services.count = 0;
+        return 0;
+    case LINK_STATUS:
+        status_fini(&machine->status);
+        machine->status = message->status;
+        machine->has_status = true;
+        status_init(&message->status);
+        return 0;
+    case LINK_PING: return link_format_pong(&link->out, message->n);
+    case LINK_ERROR: log_warn("%s reports: %s", machine->name, message->text); return 0;
+    case LINK_PONG:
+    case LINK_UNKNOWN: return 0;
+    case LINK_OTHER: return link_format_unknown(&link->out, message->of);
+    case LINK_WELCOME: return link_format_unknown(&link->out, "welcome");
+    }
+    return 0;
+}
+
+static void link_line(struct link *link, const char *line, size_t len) {
+    struct link_message message;
+    struct why why = {""};
+    int rc = link_parse(line, len, &message, &why);
+    if (rc < 0) {
+        link_refuse(link, why.text[0] ? why.text : err_text(rc));
+        return;
+    }
+    if (link_handle(link, &message) < 0) link_refuse(link, "out of memory");
+    link_message_fini(&message);
+}
+
+static size_t link_data(void *ctx, const uint8_t *bytes, size_t n) {
+    struct link *link = ctx;
+    /* A peer that does not read our answers is not read either. */
+    if (buf_len(&link->out) > LINK_LINE_MAX) return 0;
+    size_t taken = 0;
+    while (taken < n && !link->over && link->peer->machine) {
+        const uint8_t *end = memchr(bytes + taken, '\n', n - taken);
+        size_t len = end ? (size_t)(end - bytes) - taken + 1 : n - taken;
+        if (buf_len(&link->in) + len > LINK_LINE_MAX) {
+            link_refuse(link, "a line is longer than 65536 bytes");
+            break;
+        }
+        if (buf_append(&link->in, bytes + taken, len) < 0) {
+            link_refuse(link, "out of memory");
+            break;
+        }
+        taken += len;
+        if (!end) break;
+        link_line(link, (const char *)buf_head(&link->in), buf_len(&link->in));
+        buf_consume(&link->in, buf_len(&link->in));
+    }
+    link_flush(link);
+    return n;
+}
+
+static void link_end(void *ctx) {
+    struct link *link = ctx;
+    link->over = true;
+    link_flush(link);
+    link_free(link);
+}
+
+static void link_writable(void *ctx) {
+    struct link *link = ctx;
+    link_flush(link);
+    if (buf_len(&link->out) <= LINK_LINE_MAX) link->stream->ops->resume(link->stream);
+}
+
+static void link_closed(void *ctx) {
+    link_free(ctx);
+}
+
+static const struct stream_events link_events = {
+    .data = link_data, .end = link_end, .writable = link_writable, .closed = link_closed};
+
+int link_begin(struct peer *peer, struct ssh_chan *chan, struct why *why) {
+    if (!peer->machine) return SP_ECLOSED;
+    if (peer->link_session) {
+        why_set(why, "this connection has a link already");
+        return SP_EEXIST;
+    }
+    struct link *link = calloc(1, sizeof *link);
+    if (!link) return SP_ENOMEM;
+    link->peer = peer;
+    link->stream = ssh_chan_stream(chan);
+    buf_init(&link->in);
+    buf_init(&link->out);
+    peer->link_session = link;
+    stream_listen(link->stream, &link_events, link);
+    return 0;
+}

@@ -1,0 +1,156 @@
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "relay_local.h"
+#include "sallyport/base/os.h"
+#include "sallyport/base/str.h"
+
+static void reach_free(struct reach *reach) {
+    list_remove(&reach->link);
+    free(reach);
+}
+
+static void reach_done(void *ctx) {
+    reach_free(ctx);
+}
+
+/* The name as people may write it in an SSH configuration: any case, with the dot of a full domain name. */
+static int host_name(const char *host, char to[static SP_NAME_SIZE]) {
+    size_t len = strlen(host);
+    if (len && host[len - 1] == '.') len--;
+    if (!len || len >= SP_NAME_SIZE) return SP_ENOENT;
+    for (size_t i = 0; i < len; i++) to[i] = (char)tolower((unsigned char)host[i]);
+    to[len] = '\0';
+    return 0;
+}
+
+/* Finds the machine if this user may know of it. */
+static int find_machine(struct peer *peer, const char *host, struct machine *out) {
+    char name[SP_NAME_SIZE];
+    if (host_name(host, name) < 0 || store_machine_find(peer->relay->store, name, out) < 0) return SP_ENOENT;
+    struct policy_request see = {.action = ACTION_SEE_MACHINE, .machine_id = out->id};
+    return policy_allows(&peer->subject, &see) ? 0 : SP_ENOENT;
+}
+
+static void say_unknown(const char *host, struct why *why) {
+    char shown[64] = "";
+    bool clean = strlen(host) < sizeof shown && str_is_clean(host, strlen(host));
+    if (clean) (void)str_copy(shown, sizeof shown, host);
+    why_set(why, "there is no machine '%s' that you may reach: `ssh RELAY list` shows yours", clean ? shown : "...");
+}
+
+static void say_offline(const struct machine *machine, struct why *why) {
+    char at[21] = "", ago[32] = "";
+    int64_t now = os_realtime_s();
+    if (!machine->last_seen) {
+        why_set(why, "%s is offline: it was never connected to this relay", machine->name);
+        return;
+    }
+    str_time(at, machine->last_seen);
+    str_ago(ago, sizeof ago, now > machine->last_seen ? (uint64_t)(now - machine->last_seen) : 0);
+    why_set(why, "%s is offline since %s (%s)", machine->name, at, ago);
+}
+
+/* The service at that port, if it is there and this user may reach it. What he may not reach does not exist. */
+static const struct service *find_service(struct peer *peer, const struct machine_live *live, uint16_t port,
+                                          struct why *why) {
+    const struct service *service = service_for_port(live->forwards, live->forward_count, port);
+    if (service) {
+        struct policy_request go = {
+            .action = ACTION_REACH_SERVICE, .machine_id = live->id, .service = service->name};
+        if (!policy_allows(&peer->subject, &go)) service = NULL;
+    }
+    if (!service) {
+        why_set(why, "%s publishes nothing on port %u that you may reach: `ssh RELAY status %s` shows what it has",
+                live->name, port, live->name);
+        return NULL;
+    }
+    if (service->up) return service;
+    why_set(why, "the service %s of %s is down at the moment", service->name, live->name);
+    return NULL;
+}
+
+static void reach_opened(void *ctx, struct ssh_chan *chan, int rc) {
+    struct reach *reach = ctx;
+    if (rc == 0) {
+        rc = bridge_new(reach->relay->loop, reach->from, ssh_chan_stream(chan), reach_done, reach, &reach->bridge);
+        if (rc == 0) return;
+        struct stream *to = ssh_chan_stream(chan);
+        to->ops->close(to);
+    }
+    struct why why;
+    why_set(&why, "%s on the machine does not answer", reach->service);
+    if (reach->user)
+        explain(reach->user, reach->from_chan, reach->origin_port, why.text);
+    else
+        reach->from->ops->close(reach->from);
+    reach_free(reach);
+}
+
+static int reach_open(struct peer *peer, struct ssh_chan *chan, const struct machine_live *live,
+                      const struct service *service, const char *origin, uint16_t origin_port) {
+    struct reach *reach = calloc(1, sizeof *reach);
+    if (!reach) return SP_ENOMEM;
+    list_init(&reach->link);
+    reach->relay = peer->relay;
+    reach->user = peer;
+    reach->user_id = peer->id;
+    reach->machine_id = live->id;
+    (void)str_copy(reach->user_name, sizeof reach->user_name, peer->name);
+    (void)str_copy(reach->service, sizeof reach->service, service->name);
+    reach->from = ssh_chan_stream(chan);
+    reach->from_chan = chan;
+    reach->origin_port = origin_port;
+    struct ssh_chan *unused;
+    int rc = ssh_conn_open_forwarded(live->peer->conn, service->name, service->port, origin, origin_port, reach_opened,
+                                     reach, &unused);
+    if (rc < 0) {
+        free(reach);
+        return rc;
+    }
+    list_append(&peer->relay->streams, &reach->link);
+    return 0;
+}
+
+int reach_begin(struct peer *peer, struct ssh_chan *chan, const char *host, uint16_t port, const char *origin,
+                uint16_t origin_port) {
+    struct relay *relay = peer->relay;
+    struct machine machine;
+    struct why why = {""};
+    const struct machine_live *live = NULL;
+    const struct service *service = NULL;
+    if (find_machine(peer, host, &machine) < 0) {
+        say_unknown(host, &why);
+    } else {
+        live = machine_find(relay, machine.id);
+        if (!live) say_offline(&machine, &why);
+        else service = find_service(peer, live, port, &why);
+    }
+    char object[SP_NAME_SIZE * 2 + 8];
+    (void)snprintf(object, sizeof object, "%.31s/%.31s", live ? live->name : host, service ? service->name : "?");
+    if (service) {
+        int rc = reach_open(peer, chan, live, service, origin, origin_port);
+        if (rc == 0) {
+            relay_audit(relay, peer->name, "reach", object, "ok", ssh_conn_peer(peer->conn));
+            return 0;
+        }
+        why_set(&why, "%s cannot take another stream now: %s", live->name, err_text(rc));
+    }
+    relay_audit(relay, peer->name, "reach", object, "refused", why.text);
+    log_info("%s was refused %s: %s", peer->name, object, why.text);
+    explain(peer, chan, origin_port, why.text);
+    return 0;
+}
+
+void reach_check_rights(struct relay *relay) {
+    struct list *node, *tmp;
+    list_foreach(node, tmp, &relay->streams) {
+        struct reach *reach = list_item(node, struct reach, link);
+        struct policy_request go = {
+            .action = ACTION_REACH_SERVICE, .machine_id = reach->machine_id, .service = reach->service};
+        if (!reach->user || !reach->bridge || policy_allows(&reach->user->subject, &go)) continue;
+        log_info("%s may not reach %s any more: the stream is ended", reach->user_name, reach->service);
+        bridge_close(reach->bridge);
+    }
+}

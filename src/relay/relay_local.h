@@ -1,0 +1,147 @@
+/* What the files of the relay share: the relay itself, its connections, the machines that are there, the streams. */
+#ifndef SALLYPORT_RELAY_RELAY_LOCAL_H
+#define SALLYPORT_RELAY_RELAY_LOCAL_H
+
+#include <sys/socket.h>
+
+#include "sallyport/base/list.h"
+#include "sallyport/base/log.h"
+#include "sallyport/base/map.h"
+#include "sallyport/domain/link.h"
+#include "sallyport/domain/policy.h"
+#include "sallyport/relay/relay.h"
+#include "sallyport/relay/verbs.h"
+#include "sallyport/store/audit.h"
+#include "sallyport/store/keys.h"
+#include "sallyport/store/machines.h"
+#include "sallyport/store/store.h"
+#include "sallyport/store/users.h"
+#include "sallyport/wire/bridge.h"
+#include "sallyport/wire/ssh_server.h"
+
+struct listener;
+struct local_server;
+struct tls_server;
+struct web;
+struct link;
+
+enum {
+    LOGIN_MS = 20000,    /* from the first moment of a connection to its login (docs/PROTOCOL.md section 1) */
+    SILENCE_MS = 18000,  /* a machine with a link that was not heard for so long is gone */
+    MACHINE_IDLE_S = 5,  /* keepalive of machines: a dead path shows within 20 s ... */
+    MACHINE_DEAD_MS = 15000,
+    PERSON_IDLE_S = 30,  /* ... while a person's ssh may be stopped for as long as he likes */
+};
+
+struct relay {
+    const struct relay_config *config;
+    struct loop *loop;
+    struct store *store;
+    struct ssh_server *ssh;
+    struct listener *listener;
+    struct local_server *local;
+    struct tls_server *tls;
+    struct web *web;
+    struct verbs verbs;
+    struct keypair *host_key;
+    struct map *machines;  /* id in decimal -> struct machine_live, those that are connected */
+    struct list peers;     /* struct peer, logged in */
+    struct list streams;   /* struct reach */
+    struct loop_timer tick;
+    unsigned ticks;
+    int lock_fd;
+    char host[256];
+    uint16_t port;
+    char state[4096];
+};
+
+enum peer_kind { PEER_GUEST, PEER_JOINING, PEER_USER, PEER_MACHINE };
+
+/* One SSH connection. */
+struct peer {
+    struct list link;
+    struct relay *relay;
+    struct ssh_conn *conn;
+    void *guest; /* of the listener, until logged in */
+    enum peer_kind kind;
+    int64_t id; /* of the user or machine */
+    char name[SP_NAME_SIZE];
+    char fingerprint[64];
+    struct pubkey *key;           /* of one that is joining */
+    struct policy_subject subject; /* of a user */
+    struct machine_live *machine; /* of a machine, while it is this connection that counts */
+    struct link *link_session;
+    unsigned explaining;
+};
+
+/* A machine that is connected. */
+struct machine_live {
+    int64_t id;
+    char name[SP_NAME_SIZE];
+    struct peer *peer;
+    int64_t since;
+    char version[32];
+    bool heard_services; /* the link described them */
+    struct service forwards[SERVICES_MAX]; /* what it asked to forward: these can be reached */
+    size_t forward_count;
+    struct service *described; /* what the link says of them; owned */
+    size_t described_count;
+    struct status status;
+    bool has_status;
+};
+
+/* A stream from a user to a service, being opened or bridged. */
+struct reach {
+    struct list link;
+    struct relay *relay;
+    struct peer *user;      /* NULL when gone */
+    int64_t user_id;
+    int64_t machine_id;
+    char user_name[SP_NAME_SIZE];
+    char service[SP_NAME_SIZE];
+    struct stream *from;    /* the user's end, until bridged */
+    struct ssh_chan *from_chan;
+    uint16_t origin_port;
+    struct bridge *bridge;
+};
+
+/* relay.c: one line of the audit trail. */
+void relay_audit(struct relay *relay, const char *actor, const char *action, const char *object, const char *outcome,
+                 const char *detail);
+/* rights.c: checks every live connection and stream anew, and ends those that lost their right. */
+void relay_rights_changed(void *ctx);
+void relay_machine_renamed(void *ctx, int64_t machine_id, const char *name);
+
+/* peers.c: who is at the other end of an SSH connection. */
+extern const struct ssh_server_events peer_events;
+int peer_accept(struct relay *relay, int fd, const char *address, const char *banner, void *guest, struct peer **out);
+/* listener.c: the connection is logged in, or over: it counts as a guest no more. */
+void listener_release(void *guest);
+int listener_new(struct relay *relay, struct listener **out, struct why *why);
+void listener_free(struct listener *listener);
+
+/* machines.c */
+int machine_arrive(struct peer *peer);
+void machine_depart(struct peer *peer);
+int machine_forward(struct peer *peer, const char *bind, uint16_t port, struct why *why);
+void machine_unforward(struct peer *peer, const char *bind, uint16_t port);
+/* What the link says of the services; takes the list over. */
+void machine_set_described(struct machine_live *machine, struct service *list, size_t count);
+struct machine_live *machine_find(const struct relay *relay, int64_t id);
+int machine_view(void *ctx, int64_t machine_id, struct machine_view *out);
+/* link.c: the subsystem of a machine. */
+int link_begin(struct peer *peer, struct ssh_chan *chan, struct why *why);
+
+/* reach.c: a user's way to a service. */
+int reach_begin(struct peer *peer, struct ssh_chan *chan, const char *host, uint16_t port, const char *origin,
+                uint16_t origin_port);
+void reach_check_rights(struct relay *relay);
+/* explain.c: tells a user why a stream cannot be had, by a way that stock clients show; takes the channel over. */
+void explain(struct peer *peer, struct ssh_chan *chan, uint16_t origin_port, const char *text);
+
+/* session.c: verbs and joins. */
+int session_begin(struct peer *peer, struct ssh_chan *chan, const struct ssh_session_request *request);
+/* join.c: registers the peer's key by the token in `line`; the answer is appended to out; returns the exit status. */
+int join_run(struct peer *peer, const char *line, struct buf *out);
+
+#endif

@@ -1,0 +1,76 @@
+/* The table of verbs, and the help that follows from it. */
+#include <string.h>
+
+#include "verbs_local.h"
+
+#define ANY SIZE_MAX
+
+const struct verb verb_table[] = {
+    {"help", NULL, "[VERB]", "what can be asked, and how", ACTION_ASK, 0, 0, 2, verb_help},
+    {"list", NULL, "[--json]", "the machines, and whether they are well", ACTION_ASK, VERB_JSON, 0, 0, verb_list},
+    {"status", NULL, "BOX [--json]", "everything that is known of one machine", ACTION_ASK, VERB_JSON, 1, 1,
+     verb_status},
+    {"whoami", NULL, "[--json]", "your name, your role, what you may reach", ACTION_ASK, VERB_JSON, 0, 0, verb_whoami},
+    {"login", NULL, "", "a link that logs your browser in, once, within 10 minutes", ACTION_OWN_ACCOUNT, 0, 0, 0,
+     verb_login},
+    {"key", "list", "[NAME] [--json]", "your public keys, or those of NAME", ACTION_ASK, VERB_JSON, 0, 1,
+     verb_key_list},
+    {"key", "add", "[NAME] 'ssh-ed25519 ...' | -", "one more key for you, or for NAME", ACTION_ASK, VERB_KEY, 1, ANY,
+     verb_key_add},
+    {"key", "remove", "FINGERPRINT", "a key counts no more; what it opened is closed", ACTION_ASK, 0, 1, 1,
+     verb_key_remove},
+    {"invite", "machine", "NAME [--for 24h]", "a line to paste on a machine that is to join", ACTION_ADMINISTER,
+     VERB_FOR, 1, 1, verb_invite_machine},
+    {"invite", "user", "NAME [--admin] [--for 24h]", "a line to paste for a person who is to join", ACTION_ADMINISTER,
+     VERB_FOR | VERB_ADMIN, 1, 1, verb_invite_user},
+    {"invite", "list", "[--json]", "invites that can still be used", ACTION_ADMINISTER, VERB_JSON, 0, 0,
+     verb_invite_list},
+    {"invite", "remove", "ID", "an invite can be used no more", ACTION_ADMINISTER, 0, 1, 1, verb_invite_remove},
+    {"user", "list", "[--json]", "users, roles, grants", ACTION_ADMINISTER, VERB_JSON, 0, 0, verb_user_list},
+    {"user", "add", "NAME [--admin] ['ssh-ed25519 ...' | -]", "a new user", ACTION_ADMINISTER, VERB_ADMIN | VERB_KEY,
+     1, ANY, verb_user_add},
+    {"user", "remove", "NAME", "a user, with keys and grants, is gone", ACTION_ADMINISTER, 0, 1, 1, verb_user_remove},
+    {"user", "disable", "NAME", "a user is kept, but locked out", ACTION_ADMINISTER, 0, 1, 1, verb_user_disable},
+    {"user", "enable", "NAME", "a disabled user may come in again", ACTION_ADMINISTER, 0, 1, 1, verb_user_enable},
+    {"machine", "list", "[--json]", "machines, when they were added and seen", ACTION_ADMINISTER, VERB_JSON, 0, 0,
+     verb_machine_list},
+    {"machine", "add", "NAME 'ssh-ed25519 ...' | -", "a machine that comes with a plain ssh -R", ACTION_ADMINISTER,
+     VERB_KEY, 2, ANY, verb_machine_add},
+    {"machine", "rename", "OLD NEW", "a machine is called NEW from now on", ACTION_ADMINISTER, 0, 2, 2,
+     verb_machine_rename},
+    {"machine", "remove", "NAME", "a machine, with keys and grants, is gone", ACTION_ADMINISTER, 0, 1, 1,
+     verb_machine_remove},
+    {"grant", NULL, "USER BOX[/SERVICE]", "a user may see a machine and reach it, or one service", ACTION_ADMINISTER, 0,
+     2, 2, verb_grant},
+    {"revoke", NULL, "USER BOX[/SERVICE]", "a grant is taken back; what it opened is closed", ACTION_ADMINISTER, 0, 2,
+     2, verb_revoke},
+};
+const size_t verb_count = sizeof(verb_table) / sizeof(verb_table[0]);
+
+void verb_title(const struct verb *verb, char *to, size_t size) {
+    snprintf(to, size, "%s%s%s", verb->name, verb->sub ? " " : "", verb->sub ? verb->sub : "");
+}
+
+int verb_help(struct verb_call *call) {
+    const char *name = call->count > 0 ? call->args[0] : NULL;
+    const char *sub = call->count > 1 ? call->args[1] : NULL;
+    size_t shown = 0;
+    int rc = 0;
+    for (size_t i = 0; i < verb_count && !rc; i++) {
+        const struct verb *verb = &verb_table[i];
+        char usage[96], title[32];
+        if (name && (strcmp(verb->name, name) != 0 || (sub && (!verb->sub || strcmp(verb->sub, sub) != 0))))
+            continue;
+        if (!verb_may(call, verb->needs)) /* what is not for him would only be in the way */
+            continue;
+        verb_title(verb, title, sizeof(title));
+        snprintf(usage, sizeof(usage), "%s %s", title, verb->arguments);
+        rc = buf_printf(call->out, "  %-50s %s\n", usage, verb->help);
+        shown++;
+    }
+    if (shown == 0) {
+        verb_say(call, "there is no help on '%s': 'help' alone lists the verbs", name ? name : "");
+        return VERB_USAGE;
+    }
+    return verb_end(call, rc);
+}

@@ -1,0 +1,133 @@
+/* The files of web/, as they were written, inside the program. The build tells the assembler where they lie. */
+#include <stdio.h>
+#include <string.h>
+
+#include "sallyport/base/err.h"
+#include "sallyport/base/secret.h"
+#include "sallyport/base/str.h"
+#include "sallyport/wire/digest.h"
+#include "web_local.h"
+
+#define ASSET(name, file)                                              \
+    __asm__(".pushsection .rodata\n"                                   \
+            ".hidden web_" #name "\n.hidden web_" #name "_end\n"       \
+            ".global web_" #name "\n.global web_" #name "_end\n"       \
+            "web_" #name ":\n.incbin \"" file "\"\n"                   \
+            "web_" #name "_end:\n.popsection\n");                      \
+    extern const uint8_t web_##name[], web_##name##_end[]
+
+ASSET(index_html, "index.html");
+ASSET(login_html, "login.html");
+ASSET(error_html, "error.html");
+ASSET(style_css, "style.css");
+ASSET(app_js, "app.js");
+ASSET(copy_js, "copy.js");
+ASSET(icon_svg, "icon.svg");
+
+struct asset {
+    const char *path, *type;
+    const uint8_t *start, *end;
+};
+
+static const struct asset assets[WEB_ASSETS] = {
+    {"/assets/style.css", "text/css; charset=utf-8", web_style_css, web_style_css_end},
+    {"/assets/app.js", "text/javascript; charset=utf-8", web_app_js, web_app_js_end},
+    {"/assets/copy.js", "text/javascript; charset=utf-8", web_copy_js, web_copy_js_end},
+    {"/assets/icon.svg", "image/svg+xml", web_icon_svg, web_icon_svg_end},
+};
+
+int web_assets_hash(char etags[static WEB_ASSETS][WEB_ETAG_SIZE]) {
+    for (size_t i = 0; i < WEB_ASSETS; i++) {
+        uint8_t hash[DIGEST_SIZE];
+        char hex[33];
+        int rc = digest_sha256(assets[i].start, (size_t)(assets[i].end - assets[i].start), hash);
+        if (rc) {
+            return rc;
+        }
+        hex_encode(hex, hash, 16);
+        snprintf(etags[i], WEB_ETAG_SIZE, "\"%s\"", hex);
+    }
+    return 0;
+}
+
+void web_answer_asset(struct web_visit *visit) {
+    struct page_response *response = visit->response;
+    size_t i = 0;
+    while (i < WEB_ASSETS && strcmp(assets[i].path, visit->request->path) != 0) {
+        i++;
+    }
+    if (i == WEB_ASSETS) {
+        web_answer_error(visit, 404, "Nothing here", "There is no page with this address.");
+        return;
+    }
+    /* The address of an asset stays the same from version to version: so browsers ask each time, and mostly hear
+     * that nothing has changed. */
+    const char *known = page_request_header(visit->request, "If-None-Match");
+    if (page_response_header(response, "ETag", "%s", visit->web->etags[i]) ||
+        page_response_header(response, "Cache-Control", "no-cache")) {
+        return;
+    }
+    if (known && strstr(known, visit->web->etags[i])) {
+        response->status = 304;
+        return;
+    }
+    response->status = 200;
+    response->type = assets[i].type;
+    response->fixed = assets[i].start;
+    response->fixed_len = (size_t)(assets[i].end - assets[i].start);
+}
+
+void web_answer_index(struct web_visit *visit) {
+    if (page_response_header(visit->response, "Cache-Control", "no-store") == 0) {
+        visit->response->status = 200;
+        visit->response->type = "text/html; charset=utf-8";
+        visit->response->fixed = web_index_html;
+        visit->response->fixed_len = (size_t)(web_index_html_end - web_index_html);
+    }
+}
+
+static int append_escaped(struct buf *out, const char *text) {
+    int rc = 0;
+    for (; *text && !rc; text++) {
+        switch (*text) {
+        case '&': rc = buf_printf(out, "&amp;"); break;
+        case '<': rc = buf_printf(out, "&lt;"); break;
+        case '>': rc = buf_printf(out, "&gt;"); break;
+        case '"': rc = buf_printf(out, "&quot;"); break;
+        default: rc = buf_append(out, text, 1); break;
+        }
+    }
+    return rc;
+}
+
+/* The value for the place that begins at `at`, just behind its braces; NULL: none of that name. */
+static const char *field_at(const uint8_t *at, size_t left, const char *const (*fields)[2], size_t n, size_t *skip) {
+    for (size_t i = 0; i < n; i++) {
+        size_t len = strlen(fields[i][0]);
+        if (len + 2 <= left && memcmp(at, fields[i][0], len) == 0 && memcmp(at + len, "}}", 2) == 0) {
+            *skip = len + 2;
+            return fields[i][1];
+        }
+    }
+    return NULL;
+}
+
+int web_template_fill(enum web_template which, const char *const (*fields)[2], size_t n, struct buf *out) {
+    bool login = which == WEB_TEMPLATE_LOGIN;
+    const uint8_t *at = login ? web_login_html : web_error_html, *end = login ? web_login_html_end : web_error_html_end;
+    int rc = 0;
+    while (!rc && at < end) {
+        const uint8_t *mark = memmem(at, (size_t)(end - at), "{{", 2);
+        const uint8_t *stop = mark ? mark : end;
+        size_t skip = 0;
+        rc = buf_append(out, at, (size_t)(stop - at));
+        at = stop;
+        if (rc || !mark) {
+            continue;
+        }
+        const char *value = field_at(mark + 2, (size_t)(end - mark) - 2, fields, n, &skip);
+        rc = value ? append_escaped(out, value) : buf_append(out, "{{", 2);
+        at += 2 + skip;
+    }
+    return rc;
+}

@@ -1,0 +1,163 @@
+/* The schema, as the steps that lead to it: a database of any earlier version takes those that it lacks. */
+#include <stdio.h>
+#include <string.h>
+
+#include "store_impl.h"
+
+/* "Saly": marks the file as ours. */
+#define APPLICATION_ID 0x53616c79
+
+/* Step i leads from version i to i + 1. A step that was released is never changed. Ids are never used twice, so an
+ * old one cannot come to mean somebody else. Users and machines share one namespace: the triggers see to it. */
+static const char *const steps[] = {
+    "CREATE TABLE user ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " name TEXT NOT NULL UNIQUE,"
+    " role TEXT NOT NULL CHECK (role IN ('member', 'admin')),"
+    " disabled INTEGER NOT NULL DEFAULT 0,"
+    " created INTEGER NOT NULL) STRICT;"
+
+    "CREATE TABLE machine ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " name TEXT NOT NULL UNIQUE,"
+    " created INTEGER NOT NULL,"
+    " last_seen INTEGER NOT NULL DEFAULT 0) STRICT;"
+
+    "CREATE TRIGGER user_name_added BEFORE INSERT ON user"
+    " WHEN EXISTS (SELECT 1 FROM machine WHERE name = NEW.name)"
+    " BEGIN SELECT RAISE(ABORT, 'name taken'); END;"
+    "CREATE TRIGGER machine_name_added BEFORE INSERT ON machine"
+    " WHEN EXISTS (SELECT 1 FROM user WHERE name = NEW.name)"
+    " BEGIN SELECT RAISE(ABORT, 'name taken'); END;"
+    "CREATE TRIGGER user_name_changed BEFORE UPDATE OF name ON user"
+    " WHEN EXISTS (SELECT 1 FROM machine WHERE name = NEW.name)"
+    " BEGIN SELECT RAISE(ABORT, 'name taken'); END;"
+    "CREATE TRIGGER machine_name_changed BEFORE UPDATE OF name ON machine"
+    " WHEN EXISTS (SELECT 1 FROM user WHERE name = NEW.name)"
+    " BEGIN SELECT RAISE(ABORT, 'name taken'); END;"
+
+    "CREATE TABLE key ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " user_id INTEGER REFERENCES user ON DELETE CASCADE,"
+    " machine_id INTEGER REFERENCES machine ON DELETE CASCADE,"
+    " type TEXT NOT NULL,"
+    " base64 TEXT NOT NULL,"
+    " fingerprint TEXT NOT NULL UNIQUE,"
+    " label TEXT NOT NULL,"
+    " created INTEGER NOT NULL,"
+    " last_used INTEGER NOT NULL DEFAULT 0,"
+    " CHECK ((user_id IS NULL) <> (machine_id IS NULL))) STRICT;"
+    "CREATE INDEX key_user ON key (user_id);"
+    "CREATE INDEX key_machine ON key (machine_id);"
+
+    "CREATE TABLE user_grant ("
+    " user_id INTEGER NOT NULL REFERENCES user ON DELETE CASCADE,"
+    " machine_id INTEGER NOT NULL REFERENCES machine ON DELETE CASCADE,"
+    " service TEXT NOT NULL,"
+    " created INTEGER NOT NULL,"
+    " PRIMARY KEY (user_id, machine_id, service)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX user_grant_machine ON user_grant (machine_id);"
+
+    "CREATE TABLE invite ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " token_hash BLOB NOT NULL UNIQUE CHECK (length(token_hash) = 32),"
+    " kind TEXT NOT NULL CHECK (kind IN ('user', 'machine')),"
+    " name TEXT NOT NULL,"
+    " role TEXT NOT NULL CHECK (role IN ('member', 'admin')),"
+    " created_by TEXT NOT NULL,"
+    " created INTEGER NOT NULL,"
+    " expires INTEGER NOT NULL,"
+    " used INTEGER NOT NULL DEFAULT 0) STRICT;"
+
+    "CREATE TABLE login_code ("
+    " code_hash BLOB NOT NULL PRIMARY KEY CHECK (length(code_hash) = 32),"
+    " user_id INTEGER NOT NULL REFERENCES user ON DELETE CASCADE,"
+    " created INTEGER NOT NULL,"
+    " expires INTEGER NOT NULL,"
+    " used INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX login_code_user ON login_code (user_id);"
+
+    "CREATE TABLE web_session ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " token_hash BLOB NOT NULL UNIQUE CHECK (length(token_hash) = 32),"
+    " user_id INTEGER NOT NULL REFERENCES user ON DELETE CASCADE,"
+    " created INTEGER NOT NULL,"
+    " last_used INTEGER NOT NULL,"
+    " expires INTEGER NOT NULL,"
+    " address TEXT NOT NULL,"
+    " agent TEXT NOT NULL) STRICT;"
+    "CREATE INDEX web_session_user ON web_session (user_id);"
+
+    "CREATE TABLE audit ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " time INTEGER NOT NULL,"
+    " actor TEXT NOT NULL,"
+    " action TEXT NOT NULL,"
+    " object TEXT NOT NULL,"
+    " outcome TEXT NOT NULL,"
+    " detail TEXT NOT NULL) STRICT;",
+};
+#define VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))
+
+/* The first value of a pragma or a count. SQLite's code. */
+static int ask(struct store *store, const char *sql, int64_t *out) {
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(statement);
+    if (rc == SQLITE_ROW) {
+        *out = sqlite3_column_int64(statement, 0);
+        rc = SQLITE_OK;
+    }
+    sqlite3_finalize(statement);
+    return rc;
+}
+
+static int take_step(struct store *store, int64_t version, struct why *why) {
+    char mark[96];
+    snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %lld;", APPLICATION_ID,
+             (long long)version + 1);
+    int rc = transaction_begin(store);
+    if (rc) {
+        why_set(why, "it cannot be written: %s", sqlite3_errmsg(store->db));
+        return rc;
+    }
+    int sqlite_rc = sqlite3_exec(store->db, steps[version], NULL, NULL, NULL);
+    if (sqlite_rc == SQLITE_OK)
+        sqlite_rc = sqlite3_exec(store->db, mark, NULL, NULL, NULL);
+    if (sqlite_rc != SQLITE_OK)
+        rc = store_errno(sqlite_rc);
+    if (rc)
+        why_set(why, "it cannot be brought up to date: %s", sqlite3_errmsg(store->db));
+    return transaction_end(store, rc);
+}
+
+int schema_update(struct store *store, struct why *why) {
+    int64_t application = 0, version = 0, tables = 0;
+    int rc = ask(store, "PRAGMA application_id", &application);
+    if (rc == SQLITE_OK)
+        rc = ask(store, "PRAGMA user_version", &version);
+    if (rc == SQLITE_OK)
+        rc = ask(store, "SELECT count(*) FROM sqlite_schema", &tables);
+    if (rc != SQLITE_OK) {
+        why_set(why, "it cannot be read: %s", sqlite3_errmsg(store->db));
+        return store_errno(rc);
+    }
+    if (application != APPLICATION_ID && (application != 0 || tables > 0)) {
+        why_set(why, "it is a database, but not one of Sallyport's: is the state folder the right one?");
+        return SP_EFORMAT;
+    }
+    if (version > VERSION) {
+        why_set(why,
+                "it was written by a newer version of Sallyport (schema %lld, this one knows %lld): install that "
+                "version again, or restore the copy made before the update",
+                (long long)version, (long long)VERSION);
+        return SP_EVERSION;
+    }
+    for (; version < VERSION; version++) {
+        rc = take_step(store, version, why);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}

@@ -1,0 +1,104 @@
+/* The table of browser sessions. */
+#include "sallyport/store/logins.h"
+#include "sallyport/store/users.h"
+#include "store_impl.h"
+
+static int insert(struct store *store, const uint8_t token_hash[static STORE_HASH_SIZE], int64_t user_id, int64_t now,
+                  int64_t expires, const char *address, const char *agent) {
+    struct query query;
+    query_begin(&query, store, STATEMENT_SESSION_ADD,
+                "INSERT INTO web_session (token_hash, user_id, created, last_used, expires, address, agent)"
+                " VALUES (?1, ?2, ?3, ?3, ?4, substr(?5, 1, 63), substr(?6, 1, 255))");
+    query_blob(&query, token_hash, STORE_HASH_SIZE);
+    query_int(&query, user_id);
+    query_int(&query, now);
+    query_int(&query, expires);
+    query_text(&query, address);
+    query_text(&query, agent);
+    return query_run(&query);
+}
+
+/* The newest is never the one to go, whatever the clock says. */
+static int trim(struct store *store, int64_t user_id, int64_t newest) {
+    struct query query;
+    query_begin(&query, store, STATEMENT_SESSION_TRIM,
+                "DELETE FROM web_session WHERE id IN (SELECT id FROM web_session WHERE user_id = ? AND id <> ?"
+                " ORDER BY last_used DESC, id DESC LIMIT -1 OFFSET ?)");
+    query_int(&query, user_id);
+    query_int(&query, newest);
+    query_int(&query, STORE_SESSIONS_MAX - 1);
+    return query_run(&query);
+}
+
+int store_session_add(struct store *store, const uint8_t token_hash[static STORE_HASH_SIZE], int64_t user_id,
+                      int64_t now, int64_t expires, const char *address, const char *agent, int64_t *id) {
+    int64_t added = 0;
+    int rc = transaction_begin(store);
+    if (rc)
+        return rc;
+    rc = insert(store, token_hash, user_id, now, expires, address, agent);
+    if (!rc) {
+        added = sqlite3_last_insert_rowid(store->db);
+        rc = trim(store, user_id, added);
+    }
+    rc = transaction_end(store, rc);
+    if (!rc)
+        *id = added;
+    return rc;
+}
+
+int store_session_find(struct store *store, const uint8_t token_hash[static STORE_HASH_SIZE], int64_t now, int64_t idle,
+                       struct session *out) {
+    struct session session = {.id = 0};
+    struct query query;
+    int64_t user_id = 0;
+    query_begin(&query, store, STATEMENT_SESSION_FIND,
+                "SELECT id, user_id, created, last_used, expires FROM web_session WHERE token_hash = ?");
+    query_blob(&query, token_hash, STORE_HASH_SIZE);
+    bool found = query_row(&query);
+    if (found) {
+        session.id = query_get_int(&query, 0);
+        user_id = query_get_int(&query, 1);
+        session.created = query_get_int(&query, 2);
+        session.last_used = query_get_int(&query, 3);
+        session.expires = query_get_int(&query, 4);
+    }
+    int rc = query_end(&query);
+    if (!rc && !found)
+        rc = SP_ENOENT;
+    if (!rc && (session.expires <= now || session.last_used + idle <= now))
+        rc = SP_EEXPIRED;
+    if (!rc)
+        rc = store_user_get(store, user_id, &session.user);
+    if (!rc && session.user.disabled)
+        rc = SP_EDENIED;
+    if (!rc)
+        *out = session;
+    return rc;
+}
+
+int store_session_touch(struct store *store, int64_t id, int64_t now) {
+    struct query query;
+    int rc = light_begin(store);
+    if (rc)
+        return rc;
+    query_begin(&query, store, STATEMENT_SESSION_TOUCH,
+                "UPDATE web_session SET last_used = max(last_used, ?) WHERE id = ?");
+    query_int(&query, now);
+    query_int(&query, id);
+    return light_end(store, query_run(&query));
+}
+
+int store_session_remove(struct store *store, int64_t id) {
+    struct query query;
+    query_begin(&query, store, STATEMENT_SESSION_REMOVE, "DELETE FROM web_session WHERE id = ?");
+    query_int(&query, id);
+    return query_run_changed(&query);
+}
+
+int session_remove_user(struct store *store, int64_t user_id) {
+    struct query query;
+    query_begin(&query, store, STATEMENT_SESSION_REMOVE_USER, "DELETE FROM web_session WHERE user_id = ?");
+    query_int(&query, user_id);
+    return query_run(&query);
+}

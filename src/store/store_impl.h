@@ -1,0 +1,138 @@
+/* What the files of the store share: the connection, queries, transactions. */
+#ifndef SALLYPORT_STORE_IMPL_H
+#define SALLYPORT_STORE_IMPL_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sallyport/store/keys.h"
+#include "sallyport/store/store.h"
+
+/* Every statement of the store has a place here: it is prepared at its first use and kept. */
+enum statement {
+    STATEMENT_AUDIT_ADD,
+    STATEMENT_AUDIT_LIST,
+    STATEMENT_AUDIT_TRIM,
+    STATEMENT_BEGIN,
+    STATEMENT_COMMIT,
+    STATEMENT_GRANT_ADD,
+    STATEMENT_GRANT_LIST,
+    STATEMENT_GRANT_REMOVE,
+    STATEMENT_INVITE_ADD,
+    STATEMENT_INVITE_FIND,
+    STATEMENT_INVITE_LIST,
+    STATEMENT_INVITE_REMOVE,
+    STATEMENT_INVITE_REMOVE_NAME,
+    STATEMENT_INVITE_RENAME,
+    STATEMENT_INVITE_TIDY,
+    STATEMENT_INVITE_USE,
+    STATEMENT_KEY_ADD,
+    STATEMENT_KEY_FIND,
+    STATEMENT_KEY_LIST,
+    STATEMENT_KEY_REMOVE,
+    STATEMENT_KEY_REMOVE_ALL,
+    STATEMENT_KEY_USED,
+    STATEMENT_LOGIN_ADD,
+    STATEMENT_LOGIN_FIND,
+    STATEMENT_LOGIN_REMOVE_USER,
+    STATEMENT_LOGIN_TIDY,
+    STATEMENT_LOGIN_USE,
+    STATEMENT_MACHINE_ADD,
+    STATEMENT_MACHINE_FIND,
+    STATEMENT_MACHINE_GET,
+    STATEMENT_MACHINE_LIST,
+    STATEMENT_MACHINE_REMOVE,
+    STATEMENT_MACHINE_RENAME,
+    STATEMENT_MACHINE_SEEN,
+    STATEMENT_ROLLBACK,
+    STATEMENT_SESSION_ADD,
+    STATEMENT_SESSION_FIND,
+    STATEMENT_SESSION_REMOVE,
+    STATEMENT_SESSION_REMOVE_USER,
+    STATEMENT_SESSION_TIDY,
+    STATEMENT_SESSION_TOUCH,
+    STATEMENT_SESSION_TRIM,
+    STATEMENT_USER_ADD,
+    STATEMENT_USER_COUNT_ADMINS,
+    STATEMENT_USER_FIND,
+    STATEMENT_USER_GET,
+    STATEMENT_USER_LIST,
+    STATEMENT_USER_REMOVE,
+    STATEMENT_USER_SET_DISABLED,
+    STATEMENT_COUNT
+};
+
+struct store {
+    sqlite3 *db;
+    sqlite3_stmt *statements[STATEMENT_COUNT];
+};
+
+/* errno for SQLite's code `rc`; returns SP_ESYS. */
+int store_errno(int rc);
+
+/* Brings an open database to this version's schema: store_open's errors. */
+int schema_update(struct store *store, struct why *why);
+
+/* One run of a statement. A failure sticks: later calls do nothing, query_end returns it. */
+struct query {
+    struct store *store;
+    sqlite3_stmt *statement;
+    int bound; /* parameters so far */
+    int rc;    /* 0 or a negative enum sp_err */
+};
+
+/* `sql` is always the same for one `which`. */
+void query_begin(struct query *query, struct store *store, enum statement which, const char *sql);
+/* Bind the next parameter; texts and blobs must live until query_end. NULL text is "". */
+void query_int(struct query *query, int64_t value);
+void query_text(struct query *query, const char *value);
+void query_blob(struct query *query, const void *bytes, size_t n);
+/* True: a row is there. False: no more, or a failure. A broken UNIQUE is SP_EEXIST, a broken reference SP_ENOENT. */
+bool query_row(struct query *query);
+int64_t query_get_int(struct query *query, int column);
+/* Cut off, never in the middle of a character, when it does not fit. */
+void query_get_text(struct query *query, int column, char *to, size_t size);
+bool query_is_null(struct query *query, int column);
+/* Makes the statement ready for the next run and returns what went wrong, or 0. */
+int query_end(struct query *query);
+/* For statements without rows: runs, ends. With `changed`: SP_ENOENT when no row was changed. */
+int query_run(struct query *query);
+int query_run_changed(struct query *query);
+
+/* A change of several statements. transaction_end commits when rc is 0, else takes everything back; returns rc, or the
+ * commit's own failure. */
+int transaction_begin(struct store *store);
+int transaction_end(struct store *store, int rc);
+
+/* The same for what may be lost in a power cut, so that it need not wait for the disk: the audit, last-used times. When
+ * light_begin fails, light_end is not called, as with the other pair. */
+int light_begin(struct store *store);
+int light_end(struct store *store, int rc);
+
+/* A growing array for lists. */
+struct rows {
+    char *items;
+    size_t count, capacity, size; /* size: of one item */
+};
+
+/* A further, zeroed item, or NULL when out of memory (then query->rc says so). */
+void *rows_add(struct rows *rows, struct query *query);
+/* Ends the query: hands the items (at least a pointer to free) over, or frees them on failure. */
+int rows_end(struct rows *rows, struct query *query, void **items, size_t *count);
+
+/* Inside the caller's transaction. `owner` is the user's or machine's id. */
+int key_insert(struct store *store, enum key_owner_kind kind, int64_t owner, const struct key_text *key, int64_t now,
+               struct why *why);
+int user_insert(struct store *store, const char *name, enum role role, const struct key_text *key, int64_t now,
+                int64_t *id, struct why *why);
+int machine_insert(struct store *store, const char *name, const struct key_text *key, int64_t now, int64_t *id,
+                   struct why *why);
+int key_remove_all(struct store *store, int64_t machine_id);
+int invite_remove_name(struct store *store, const char *name);
+int invite_rename(struct store *store, const char *from, const char *to);
+int login_remove_user(struct store *store, int64_t user_id);
+int session_remove_user(struct store *store, int64_t user_id);
+
+#endif

@@ -1,0 +1,520 @@
+/* The TLS layer against OpenSSL's own client: certificates, both directions, both ends' ways of leaving. */
+#include "loop_thread.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "sallyport/wire/tls.h"
+
+#define BIG ((size_t)3 << 20)
+
+struct rig {
+    char dir[64], cert[96], key[96];
+    struct tls_server *server;
+    struct loop_thread loop;
+    int ready[2];  /* plain ends come out here */
+    int closed[2]; /* a byte for each `closed` */
+    uint64_t patience_ms;
+};
+
+static void on_ready(void *ctx, int plain) {
+    struct rig *rig = ctx;
+    assert_int_equal(write(rig->ready[1], &plain, sizeof(plain)), sizeof(plain));
+}
+
+static void on_closed(void *ctx) {
+    struct rig *rig = ctx;
+    assert_int_equal(write(rig->closed[1], "", 1), 1);
+}
+
+static const struct tls_events events = {on_ready, on_closed};
+
+static void take(void *ctx, int fd) {
+    struct rig *rig = ctx;
+    assert_int_equal(
+        tls_accept(rig->server, rig->loop.loop, fd, loop_now(rig->loop.loop) + rig->patience_ms, &events, rig, NULL),
+        0);
+}
+
+static int make_folder(void **state) {
+    struct rig *rig = calloc(1, sizeof(*rig));
+    snprintf(rig->dir, sizeof(rig->dir), "/tmp/sallyport-tls-XXXXXX");
+    assert_non_null(mkdtemp(rig->dir));
+    snprintf(rig->cert, sizeof(rig->cert), "%s/cert.pem", rig->dir);
+    snprintf(rig->key, sizeof(rig->key), "%s/key.pem", rig->dir);
+    *state = rig;
+    return 0;
+}
+
+static int drop_folder(void **state) {
+    struct rig *rig = *state;
+    unlink(rig->cert);
+    unlink(rig->key);
+    rmdir(rig->dir);
+    free(rig);
+    return 0;
+}
+
+static int rig_up(void **state) {
+    struct why why = {""};
+    make_folder(state);
+    struct rig *rig = *state;
+    rig->patience_ms = 5000;
+    assert_int_equal(tls_self_signed(rig->cert, rig->key, NULL, 0, &why), 0);
+    assert_int_equal(tls_server_new(rig->cert, rig->key, &rig->server, &why), 0);
+    assert_int_equal(pipe2(rig->ready, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(rig->closed, O_CLOEXEC), 0);
+    loop_thread_init(&rig->loop, take, rig);
+    loop_thread_start(&rig->loop);
+    return 0;
+}
+
+static int rig_down(void **state) {
+    struct rig *rig = *state;
+    loop_thread_join(&rig->loop);
+    tls_server_free(rig->server);
+    loop_thread_fini(&rig->loop);
+    close(rig->ready[0]);
+    close(rig->ready[1]);
+    close(rig->closed[0]);
+    close(rig->closed[1]);
+    return drop_folder(state);
+}
+
+static bool soon(int fd, int ms) {
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    return poll(&wait, 1, ms) == 1;
+}
+
+static void assert_closed(struct rig *rig) {
+    char byte;
+    assert_true(soon(rig->closed[0], 10000));
+    assert_int_equal(read(rig->closed[0], &byte, 1), 1);
+}
+
+struct client {
+    SSL_CTX *ctx;
+    SSL *ssl;
+    int fd, plain;
+};
+
+static void client_open(struct rig *rig, struct client *client) {
+    int ends[2], flags;
+    tcp_pair(ends);
+    client->fd = ends[0];
+    client->ctx = SSL_CTX_new(TLS_client_method());
+    client->ssl = SSL_new(client->ctx);
+    SSL_set_fd(client->ssl, client->fd);
+    loop_thread_give(&rig->loop, ends[1]);
+    assert_int_equal(SSL_connect(client->ssl), 1);
+    assert_true(soon(rig->ready[0], 10000));
+    assert_int_equal(read(rig->ready[0], &client->plain, sizeof(client->plain)), sizeof(client->plain));
+    flags = fcntl(client->plain, F_GETFL);
+    assert_true(flags & O_NONBLOCK);
+    assert_true(fcntl(client->plain, F_GETFD) & FD_CLOEXEC);
+    fcntl(client->plain, F_SETFL, flags & ~O_NONBLOCK);
+}
+
+static void client_close(struct client *client) {
+    if (client->plain >= 0) {
+        close(client->plain);
+    }
+    SSL_free(client->ssl);
+    SSL_CTX_free(client->ctx);
+    if (client->fd >= 0) {
+        close(client->fd);
+    }
+}
+
+static uint8_t *pattern(size_t n) {
+    uint8_t *bytes = malloc(n);
+    uint32_t x = 12345;
+    for (size_t i = 0; i < n; i++) {
+        x = x * 1664525U + 1013904223U;
+        bytes[i] = (uint8_t)(x >> 24);
+    }
+    return bytes;
+}
+
+/* Writers run beside the test, so that both directions are busy at once. */
+struct writer {
+    struct client *client;
+    const uint8_t *bytes;
+    pthread_t thread;
+};
+
+static void *write_plain(void *ctx) {
+    struct writer *writer = ctx;
+    size_t done = 0;
+    while (done < BIG) {
+        ssize_t n = write(writer->client->plain, writer->bytes + done, BIG - done);
+        if (n <= 0) {
+            break;
+        }
+        done += (size_t)n;
+    }
+    shutdown(writer->client->plain, SHUT_WR);
+    return NULL;
+}
+
+static void *write_tls(void *ctx) {
+    struct writer *writer = ctx;
+    size_t done = 0;
+    while (done < BIG) {
+        int n = SSL_write(writer->client->ssl, writer->bytes + done, (int)(BIG - done));
+        if (n <= 0) {
+            break;
+        }
+        done += (size_t)n;
+    }
+    SSL_shutdown(writer->client->ssl);
+    return NULL;
+}
+
+static void read_plain_all(int fd, const uint8_t *wanted, size_t n) {
+    uint8_t *got = malloc(n + 1);
+    size_t have = 0;
+    ssize_t r;
+    while ((r = read(fd, got + have, n + 1 - have)) > 0) {
+        have += (size_t)r;
+    }
+    assert_int_equal(have, n);
+    assert_memory_equal(got, wanted, n);
+    free(got);
+}
+
+static void read_tls_all(SSL *ssl, const uint8_t *wanted, size_t n) {
+    uint8_t *got = malloc(n + 1);
+    size_t have = 0;
+    int r;
+    while ((r = SSL_read(ssl, got + have, (int)(n + 1 - have))) > 0) {
+        have += (size_t)r;
+    }
+    assert_int_equal(SSL_get_error(ssl, r), SSL_ERROR_ZERO_RETURN);
+    assert_int_equal(have, n);
+    assert_memory_equal(got, wanted, n);
+    free(got);
+}
+
+static void bytes_survive_both_ways_and_both_ends_are_heard(void **state) {
+    struct client client;
+    uint8_t *bytes = pattern(BIG);
+    struct writer writer = {&client, bytes, 0};
+    client_open(*state, &client);
+    pthread_create(&writer.thread, NULL, write_plain, &writer);
+    read_tls_all(client.ssl, bytes, BIG);
+    pthread_join(writer.thread, NULL);
+    /* The relay's half is over; ours goes on. */
+    pthread_create(&writer.thread, NULL, write_tls, &writer);
+    read_plain_all(client.plain, bytes, BIG);
+    pthread_join(writer.thread, NULL);
+    assert_closed(*state);
+    free(bytes);
+    client_close(&client);
+}
+
+static void peer_end_comes_first_and_the_answer_still_arrives(void **state) {
+    struct client client;
+    char got[16] = "";
+    client_open(*state, &client);
+    assert_int_equal(SSL_write(client.ssl, "ask", 3), 3);
+    assert_int_equal(SSL_shutdown(client.ssl), 0);
+    read_plain_all(client.plain, (const uint8_t *)"ask", 3);
+    assert_false(soon(((struct rig *)*state)->closed[0], 200));
+    assert_int_equal(write(client.plain, "answer", 6), 6);
+    assert_int_equal(SSL_read(client.ssl, got, sizeof(got)), 6);
+    assert_string_equal(got, "answer");
+    close(client.plain);
+    client.plain = -1;
+    assert_true(SSL_read(client.ssl, got, sizeof(got)) <= 0);
+    assert_closed(*state);
+    client_close(&client);
+}
+
+static void *write_and_close(void *ctx) {
+    struct writer *writer = ctx;
+    write_plain(writer);
+    close(writer->client->plain);
+    writer->client->plain = -1;
+    return NULL;
+}
+
+static void plain_side_leaves_and_its_last_bytes_arrive(void **state) {
+    struct client client;
+    uint8_t *bytes = pattern(BIG);
+    struct writer writer = {&client, bytes, 0};
+    client_open(*state, &client);
+    assert_int_equal(SSL_write(client.ssl, bytes, 1000), 1000); /* never read on the plain side */
+    pthread_create(&writer.thread, NULL, write_and_close, &writer);
+    usleep(100000);
+    assert_int_equal(SSL_write(client.ssl, bytes, 1000), 1000);
+    read_tls_all(client.ssl, bytes, BIG);
+    pthread_join(writer.thread, NULL);
+    SSL_shutdown(client.ssl);
+    assert_closed(*state);
+    free(bytes);
+    client_close(&client);
+}
+
+static void peer_that_stays_after_our_end_is_closed_soon(void **state) {
+    struct client client;
+    char byte;
+    client_open(*state, &client);
+    close(client.plain);
+    client.plain = -1;
+    assert_true(SSL_read(client.ssl, &byte, 1) <= 0);
+    assert_closed(*state);
+    client_close(&client);
+}
+
+static void peer_that_vanishes_ends_both_sides(void **state) {
+    struct client client;
+    char byte;
+    client_open(*state, &client);
+    close(client.fd);
+    client.fd = -1;
+    assert_int_equal(read(client.plain, &byte, 1), 0);
+    assert_closed(*state);
+    client_close(&client);
+}
+
+static void reader_that_stops_holds_little(void **state) {
+    struct client client;
+    uint8_t *bytes = pattern(BIG);
+    size_t sent = 0;
+    int small = 65536;
+    client_open(*state, &client);
+    setsockopt(client.fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+    fcntl(client.fd, F_SETFL, O_NONBLOCK);
+    SSL_set_mode(client.ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    for (int idle = 0; idle < 20 && sent < BIG;) {
+        int n = SSL_write(client.ssl, bytes + sent, (int)(BIG - sent > 16384 ? 16384 : BIG - sent));
+        if (n > 0) {
+            sent += (size_t)n;
+            idle = 0;
+        } else {
+            idle++;
+            usleep(20000);
+        }
+    }
+    /* Sockets hold some hundred kilobytes; had the pump no bound, all would be gone. */
+    assert_true(sent < BIG);
+    free(bytes);
+    client_close(&client);
+    assert_closed(*state);
+}
+
+static void silence_and_garbage_are_closed(void **state) {
+    struct rig *rig = *state;
+    int silent[2], garbage[2];
+    char byte;
+    rig->patience_ms = 300;
+    tcp_pair(silent);
+    tcp_pair(garbage);
+    loop_thread_give(&rig->loop, silent[1]);
+    loop_thread_give(&rig->loop, garbage[1]);
+    assert_int_equal(write(garbage[0], "\x16\x03\x01\xff\xff not a handshake, not at all", 33), 33);
+    assert_closed(rig);
+    assert_closed(rig);
+    assert_int_equal(read(silent[0], &byte, 1), 0);
+    assert_false(soon(rig->ready[0], 0));
+    close(silent[0]);
+    close(garbage[0]);
+}
+
+static void old_protocol_is_refused(void **state) {
+    struct rig *rig = *state;
+    int ends[2];
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_security_level(ctx, 0);
+    SSL_CTX_set_min_proto_version(ctx, TLS1_VERSION);
+    SSL_CTX_set_max_proto_version(ctx, TLS1_1_VERSION);
+    SSL *ssl = SSL_new(ctx);
+    tcp_pair(ends);
+    SSL_set_fd(ssl, ends[0]);
+    loop_thread_give(&rig->loop, ends[1]);
+    assert_true(SSL_connect(ssl) <= 0);
+    assert_closed(rig);
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    close(ends[0]);
+}
+
+static void server_gone_closes_its_connections(void **state) {
+    struct rig *rig = *state;
+    struct client client;
+    struct why why = {""};
+    char byte;
+    client_open(rig, &client);
+    loop_thread_join(&rig->loop);
+    tls_server_free(rig->server);
+    assert_closed(rig);
+    assert_int_equal(read(client.plain, &byte, 1), 0);
+    client_close(&client);
+    assert_int_equal(tls_server_new(rig->cert, rig->key, &rig->server, &why), 0);
+    loop_thread_start(&rig->loop);
+}
+
+static void file_load(const char *path, char *to, size_t size) {
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    to[fread(to, 1, size - 1, file)] = '\0';
+    fclose(file);
+}
+
+static X509 *cert_load(const char *path) {
+    FILE *file = fopen(path, "r");
+    X509 *cert = PEM_read_X509(file, NULL, NULL, NULL);
+    fclose(file);
+    assert_non_null(cert);
+    return cert;
+}
+
+/* X509_check_host refuses wildcards below a single word, so this looks by the letter. */
+static bool has_dns_name(X509 *cert, const char *name) {
+    GENERAL_NAMES *all = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+    bool found = false;
+    for (int i = 0; i < sk_GENERAL_NAME_num(all); i++) {
+        const GENERAL_NAME *one = sk_GENERAL_NAME_value(all, i);
+        found |= one->type == GEN_DNS && strcmp((const char *)ASN1_STRING_get0_data(one->d.dNSName), name) == 0;
+    }
+    GENERAL_NAMES_free(all);
+    return found;
+}
+
+static void certificate_names_what_it_should(void **state) {
+    struct rig *rig = *state;
+    struct why why = {""};
+    struct stat info;
+    int days = 0, seconds = 0;
+    static const char *const names[] = {"relay.example", "192.0.2.7", "2001:db8::1"};
+    assert_int_equal(tls_self_signed(rig->cert, rig->key, names, 3, &why), 0);
+    assert_int_equal(stat(rig->key, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0600);
+    X509 *cert = cert_load(rig->cert);
+    assert_int_equal(X509_check_host(cert, "relay.example", 0, 0, NULL), 1);
+    assert_int_equal(X509_check_host(cert, "box1--jupyter.relay.example", 0, 0, NULL), 1);
+    assert_int_equal(X509_check_host(cert, "localhost", 0, 0, NULL), 1);
+    assert_true(has_dns_name(cert, "*.localhost"));
+    assert_false(has_dns_name(cert, "*.example"));
+    assert_int_equal(X509_check_host(cert, "other.example", 0, 0, NULL), 0);
+    assert_int_equal(X509_check_ip_asc(cert, "192.0.2.7", 0), 1);
+    assert_int_equal(X509_check_ip_asc(cert, "2001:db8::1", 0), 1);
+    assert_int_equal(X509_check_ip_asc(cert, "127.0.0.1", 0), 1);
+    assert_int_equal(X509_check_ip_asc(cert, "::1", 0), 1);
+    assert_int_equal(X509_check_ip_asc(cert, "192.0.2.8", 0), 0);
+    assert_int_equal(ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(cert)), 1);
+    assert_in_range(days, 390, 397);
+    X509_free(cert);
+}
+
+static void certificate_is_kept_while_it_serves(void **state) {
+    struct rig *rig = *state;
+    struct why why = {""};
+    char first[8192], again[8192];
+    static const char *const names[] = {"relay.example", "other.example"};
+    assert_int_equal(tls_self_signed(rig->cert, rig->key, names, 1, &why), 0);
+    file_load(rig->cert, first, sizeof(first));
+    assert_int_equal(tls_self_signed(rig->cert, rig->key, names, 1, &why), 0);
+    file_load(rig->cert, again, sizeof(again));
+    assert_string_equal(first, again);
+    assert_int_equal(tls_self_signed(rig->cert, rig->key, names, 2, &why), 0);
+    file_load(rig->cert, again, sizeof(again));
+    assert_string_not_equal(first, again);
+    FILE *file = fopen(rig->key, "w");
+    fputs("not a key\n", file);
+    fclose(file);
+    assert_int_equal(tls_self_signed(rig->cert, rig->key, names, 2, &why), 0);
+    file_load(rig->cert, first, sizeof(first));
+    assert_string_not_equal(first, again);
+    assert_int_equal(tls_server_new(rig->cert, rig->key, &rig->server, &why), 0);
+    tls_server_free(rig->server);
+}
+
+static void certificate_is_renewed_before_its_end(void **state) {
+    struct rig *rig = *state;
+    struct why why = {""};
+    static const struct {
+        int days;
+        bool kept;
+    } cases[] = {{29, false}, {31, true}};
+    for (size_t i = 0; i < 2; i++) {
+        char before[8192], after[8192];
+        assert_int_equal(tls_self_signed(rig->cert, rig->key, NULL, 0, &why), 0);
+        X509 *cert = cert_load(rig->cert);
+        FILE *file = fopen(rig->key, "r");
+        EVP_PKEY *key = PEM_read_PrivateKey(file, NULL, NULL, NULL);
+        fclose(file);
+        X509_gmtime_adj(X509_getm_notAfter(cert), cases[i].days * 86400L);
+        assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
+        file = fopen(rig->cert, "w");
+        PEM_write_X509(file, cert);
+        fclose(file);
+        X509_free(cert);
+        EVP_PKEY_free(key);
+        file_load(rig->cert, before, sizeof(before));
+        assert_int_equal(tls_self_signed(rig->cert, rig->key, NULL, 0, &why), 0);
+        file_load(rig->cert, after, sizeof(after));
+        assert_int_equal(strcmp(before, after) == 0, cases[i].kept);
+    }
+}
+
+static void bad_files_are_named(void **state) {
+    struct rig *rig = *state;
+    struct why why = {""};
+    char other[128], print[TLS_FINGERPRINT_SIZE], same[TLS_FINGERPRINT_SIZE];
+    static const char *const bad[] = {"not a name"};
+    snprintf(other, sizeof(other), "%s/other.pem", rig->dir);
+    assert_int_equal(tls_self_signed(rig->cert, rig->key, bad, 1, &why), SP_EINVAL);
+    assert_non_null(strstr(why.text, "not a name"));
+    assert_int_equal(tls_server_new(rig->cert, rig->key, &rig->server, &why), SP_EFORMAT);
+    assert_non_null(strstr(why.text, rig->cert));
+    assert_int_equal(tls_self_signed(rig->cert, rig->key, NULL, 0, &why), 0);
+    assert_int_equal(tls_server_new(rig->cert, other, &rig->server, &why), SP_EFORMAT);
+    assert_non_null(strstr(why.text, other));
+    /* The key of another certificate. */
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    FILE *file = fopen(other, "w");
+    PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL);
+    fclose(file);
+    EVP_PKEY_free(key);
+    assert_int_equal(tls_server_new(rig->cert, other, &rig->server, &why), SP_EFORMAT);
+    assert_non_null(strstr(why.text, "not the key of the certificate"));
+    assert_int_equal(tls_server_new(rig->cert, rig->key, &rig->server, &why), 0);
+    assert_int_equal(tls_server_fingerprint(rig->server, print), 0);
+    assert_int_equal(strlen(print), 95);
+    assert_int_equal(tls_server_reload(rig->server, rig->cert, other, &why), SP_EFORMAT);
+    assert_int_equal(tls_server_fingerprint(rig->server, same), 0);
+    assert_string_equal(print, same);
+    unlink(rig->key);
+    assert_int_equal(tls_self_signed(rig->cert, rig->key, NULL, 0, &why), 0);
+    assert_int_equal(tls_server_reload(rig->server, rig->cert, rig->key, &why), 0);
+    assert_int_equal(tls_server_fingerprint(rig->server, same), 0);
+    assert_string_not_equal(print, same);
+    tls_server_free(rig->server);
+    unlink(other);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(certificate_names_what_it_should, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(certificate_is_kept_while_it_serves, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(certificate_is_renewed_before_its_end, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(bad_files_are_named, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(bytes_survive_both_ways_and_both_ends_are_heard, rig_up, rig_down),
+        cmocka_unit_test_setup_teardown(peer_end_comes_first_and_the_answer_still_arrives, rig_up, rig_down),
+        cmocka_unit_test_setup_teardown(plain_side_leaves_and_its_last_bytes_arrive, rig_up, rig_down),
+        cmocka_unit_test_setup_teardown(peer_that_stays_after_our_end_is_closed_soon, rig_up, rig_down),
+        cmocka_unit_test_setup_teardown(peer_that_vanishes_ends_both_sides, rig_up, rig_down),
+        cmocka_unit_test_setup_teardown(reader_that_stops_holds_little, rig_up, rig_down),
+        cmocka_unit_test_setup_teardown(silence_and_garbage_are_closed, rig_up, rig_down),
+        cmocka_unit_test_setup_teardown(old_protocol_is_refused, rig_up, rig_down),
+        cmocka_unit_test_setup_teardown(server_gone_closes_its_connections, rig_up, rig_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
