@@ -46,7 +46,7 @@ static int unknown_verb(struct verb_call *call, const char *name) {
     }
     verb_say(call, "there is no verb '%s'; there are:", name);
     call->out = call->err;
-    verb_help(call);
+    (void)verb_help(call);
     return VERB_USAGE;
 }
 
@@ -125,7 +125,8 @@ bool verb_is_key(const struct verb_call *call, size_t first) {
     return first < call->count && is_key(call->args + first, call->count - first);
 }
 
-/* Sorts what follows the verb into options and arguments (`args` has room for all). False: the call ends with *status. */
+/* Sorts what follows the verb into options and arguments (`args` has room for all). False: the call ends, with
+ * *status. */
 static bool read_words(struct verb_call *call, char **words, size_t count, char **args, int *status) {
     call->args = args;
     *status = VERB_USAGE;
@@ -206,15 +207,12 @@ static int run(struct verb_call *call, char **words, size_t count) {
             return VERB_USAGE;
         }
     }
-    if (strcmp(words[0], "--help") == 0)
-        words[0] = (char[]){"help"};
-    call->verb = find_verb(words[0], count > 1 ? words[1] : NULL);
-    if (!call->verb && has_verb(words[0]))
-        return group_usage(call, words[0]);
-    if (!call->verb) {
-        call->verb = find_verb("help", NULL);
-        return unknown_verb(call, words[0]);
-    }
+    const char *name = strcmp(words[0], "--help") == 0 ? "help" : words[0];
+    call->verb = find_verb(name, count > 1 ? words[1] : NULL);
+    if (!call->verb && has_verb(name))
+        return group_usage(call, name);
+    if (!call->verb)
+        return unknown_verb(call, name);
     size_t skip = call->verb->sub ? 2 : 1;
     if (!read_words(call, words + skip, count - skip, args, &status))
         return status;

@@ -31,7 +31,8 @@ void verb_audit(const struct verb_call *call, const char *object, const char *ou
 }
 
 /* A message that memory is too short for is lost; the exit status still tells. */
-static void say(const struct verb_call *call, const char *format, va_list arguments) {
+static void __attribute__((format(printf, 2, 0)))
+say(const struct verb_call *call, const char *format, va_list arguments) {
     char text[1024];
     vsnprintf(text, sizeof(text), format, arguments);
     (void)buf_printf(call->err, "%s\n", text);

@@ -1,5 +1,6 @@
 /* user: the people of the relay. */
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,24 +94,26 @@ int verb_user_list(struct verb_call *call) {
 
 int verb_user_add(struct verb_call *call) {
     const char *name = call->args[0];
+    enum role role = call->admin ? ROLE_ADMIN : ROLE_MEMBER;
+    bool has_key = call->count > 1;
     struct why why = {""};
     struct pubkey key;
-    bool has_key = call->count > 1;
+    char detail[96];
     int64_t id;
     if (verb_is_key(call, 0) || name_check(name, &why))
         return verb_fail(call, "%s", why.text[0] ? why.text : "the name comes first, then the key");
     if (has_key && verb_read_key(call, 1, &key))
         return VERB_FAILED;
     struct key_text text = verb_key_text(&key);
-    int rc = store_user_add(call->store, name, call->admin ? ROLE_ADMIN : ROLE_MEMBER, has_key ? &text : NULL,
-                            call->now, &id, &why);
-    int status = verb_changed(call, rc, name, has_key ? key.fingerprint : role_name(ROLE_MEMBER), &why);
+    snprintf(detail, sizeof(detail), "%s%s%s", role_name(role), has_key ? ", " : "", has_key ? key.fingerprint : "");
+    int rc = store_user_add(call->store, name, role, has_key ? &text : NULL, call->now, &id, &why);
+    int status = verb_changed(call, rc, name, detail, &why);
     if (status)
         return status;
-    verb_say(call, "added the %s %s", role_name(call->admin ? ROLE_ADMIN : ROLE_MEMBER), name);
+    verb_say(call, "added the %s %s", role_name(role), name);
     if (!has_key)
         verb_say(call, "without a key yet: 'key add %s ...' adds one", name);
-    if (!call->admin)
+    if (role == ROLE_MEMBER)
         verb_say(call, "'grant %s BOX' lets %s reach a machine", name, name);
     return VERB_DONE;
 }

@@ -1,4 +1,5 @@
 /* The table of verbs, and the help that follows from it. */
+#include <stdio.h>
 #include <string.h>
 
 #include "verbs_local.h"

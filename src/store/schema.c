@@ -125,10 +125,10 @@ static int take_step(struct store *store, int64_t version, struct why *why) {
     int sqlite_rc = sqlite3_exec(store->db, steps[version], NULL, NULL, NULL);
     if (sqlite_rc == SQLITE_OK)
         sqlite_rc = sqlite3_exec(store->db, mark, NULL, NULL, NULL);
-    if (sqlite_rc != SQLITE_OK)
-        rc = store_errno(sqlite_rc);
-    if (rc)
+    if (sqlite_rc != SQLITE_OK) {
         why_set(why, "it cannot be brought up to date: %s", sqlite3_errmsg(store->db));
+        rc = store_errno(sqlite_rc);
+    }
     return transaction_end(store, rc);
 }
 

@@ -248,13 +248,16 @@ static void chan_close(struct stream *stream) {
 static const struct stream_ops chan_ops = {
     .write = chan_write, .end = chan_end, .resume = chan_resume, .close = chan_close};
 
-/* The way to an open channel, one step a turn; true when there is nothing left to do for now. */
+/* The way to an open channel, one step a turn; true while it leads on. */
 static bool chan_still_opening(struct ssh_chan *chan) {
     if (!chan->open) return false;
     chan->conn->busy++;
     int rc = chan->open(chan);
     chan->conn->busy--;
-    if (rc == SSH_AGAIN) return true;
+    if (rc == SSH_AGAIN) {
+        chan_want_room(chan); /* asked again whenever something came */
+        return true;
+    }
     chan->open = NULL;
     if (rc == SSH_OK) {
         chan->opened(chan->opened_ctx, chan, 0);
@@ -282,6 +285,10 @@ void ssh_chan_settle(struct ssh_chan *chan) {
 }
 
 void ssh_chan_offer_room(struct ssh_chan *chan) {
+    if (chan->open && !chan->abandoned) {
+        ssh_chan_settle(chan);
+        return;
+    }
     if (chan->abandoned || !chan->raw || !chan->stream.events) return;
     if (chan->got_close || chan_has_room(chan))
         chan->stream.events->writable(chan->stream.ctx);

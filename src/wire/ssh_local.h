@@ -52,7 +52,7 @@ struct ssh_conn {
     unsigned channels, lingering;
     struct list chans;   /* all */
     struct list noted;   /* with something to deliver */
-    struct list writers; /* short of room when they last wrote */
+    struct list writers; /* short of room when they last wrote, or being opened: looked at after every turn */
     uint64_t heard;
     int rc;              /* why it ended */
     bool closing;

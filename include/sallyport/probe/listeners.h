@@ -1,4 +1,4 @@
-/* The TCP sockets that listen on this machine, as the kernel lists them in /proc/net/tcp and tcp6. */
+/* The TCP sockets that listen on this machine, as the kernel lists them. */
 #ifndef SALLYPORT_PROBE_LISTENERS_H
 #define SALLYPORT_PROBE_LISTENERS_H
 
@@ -37,12 +37,13 @@ struct listeners {
 void listeners_init(struct listeners *listeners);
 void listeners_fini(struct listeners *listeners);
 
-/* Appends the listening rows among the whole lines of text; `family` (4 or 6) says which file they are from. *used is
+/* Appends the listening rows among the whole lines of /proc/net/tcp or tcp6; `family` (4 or 6) says of which. *used is
  * how many bytes were looked at. *ended becomes true at the first row of another state: the kernel lists those that
  * listen first, and a busy machine has thousands of others. Rows that make no sense are passed over. 0 or SP_ENOMEM. */
 int listeners_parse(struct listeners *listeners, const char *text, size_t len, int family, size_t *used, bool *ended);
 
-/* Reads both files, anew, and sorts. 0, SP_ESYS when there is no tcp file, SP_ENOMEM; unchanged on failure. */
+/* Lists them anew and sorts: by netlink, or from root/proc/net/tcp and tcp6 when there is a root or netlink is closed to
+ * us. 0, SP_ESYS when there is neither, SP_ENOMEM; unchanged on failure. */
 int listeners_read(struct listeners *listeners, const char *root);
 
 bool listeners_equal(const struct listeners *a, const struct listeners *b);
