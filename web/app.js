@@ -5,7 +5,7 @@ import { makeLine } from '/assets/copy.js';
 const EVERY_MS = 3000;
 const PATIENCE_MS = 8000;
 const HIGH = 0.9;
-const ROUTES = { lan: 'same network', direct: 'direct', punched: 'direct, punched', relayed: 'through the relay' };
+const ROUTES = { lan: 'same network', direct: 'direct', punched: 'direct', relayed: 'via the relay' };
 
 const at = (id) => document.getElementById(id);
 
@@ -44,6 +44,11 @@ function follow(parent, items, keyOf, create, update) {
     }
     const part = parts.get(key);
     update(part, item);
+    // The one that moves is the one that is out of place, not those behind it: moving costs the focus.
+    while (next && next !== part.node && next.nextElementSibling === part.node) {
+      parent.append(next);
+      next = part.node;
+    }
     if (part.node === next) {
       next = next.nextElementSibling;
     } else {
@@ -160,7 +165,8 @@ function createMeter() {
 function updateMeter(part, meter) {
   const share = meter.total > 0 ? Math.min(1, meter.used / meter.total) : 0;
   const percent = Math.round(share * 100);
-  const text = `${bytesText(meter.used)} of ${bytesText(meter.total)}${share >= HIGH ? ', nearly full' : ''}`;
+  const warning = percent === 100 ? ', full' : share >= HIGH ? ', nearly full' : '';
+  const text = `${bytesText(meter.used)} of ${bytesText(meter.total)}${warning}`;
   setText(part.name, meter.name);
   setText(part.value, text);
   part.value.classList.toggle('high', share >= HIGH);
@@ -268,7 +274,8 @@ function updateMachine(part, me, machine, now) {
 function showMachines(me, machines, now) {
   const online = machines.filter((machine) => machine.online).length;
   const admin = me.role === 'admin';
-  follow(at('machines'), machines, (machine) => machine.name, createMachine,
+  const sorted = [...machines].sort((a, b) => b.online - a.online);
+  follow(at('machines'), sorted, (machine) => machine.name, createMachine,
     (part, machine) => updateMachine(part, me, machine, now));
   setText(at('summary'), machines.length ? `${online} of ${machines.length} online` : '');
   at('empty').hidden = machines.length > 0;

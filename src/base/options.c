@@ -6,7 +6,7 @@
 #include "options_impl.h"
 #include "sallyport/base/str.h"
 
-static void *option_member(const struct option *option, void *config) {
+void *option_member(const struct option *option, void *config) {
     return (char *)config + option->offset;
 }
 

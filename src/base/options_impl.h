@@ -10,6 +10,8 @@
 /* By name, `-` and `_` being the same, or NULL. */
 const struct option *options_find(const struct option_table *table, const char *name);
 
+/* Where its value is. */
+void *option_member(const struct option *option, void *config);
 /* Gives the option's member the value; a list grows by it. SP_EFORMAT when it is not what option_expected says,
  * SP_ENOMEM. */
 int option_assign(const struct option *option, void *config, const char *value);

@@ -96,8 +96,12 @@ int options_set(const struct option_table *table, void *config, const char *name
         why_set(why, "--%s: there are control characters in the value, or it is not UTF-8", dashed);
         return SP_EFORMAT;
     }
-    if (option->type == OPTION_LIST)
-        option_clear(option, config);
+    if (option->type == OPTION_LIST) {
+        struct option_list *list = option_member(option, config);
+        if (!list->given)
+            option_clear(option, config);
+        list->given = true;
+    }
     int rc = option_assign(option, config, value);
     if (rc == SP_EFORMAT) {
         option_expected(option, expected, sizeof(expected));

@@ -29,7 +29,7 @@ static void answer_health(struct web_visit *visit) {
 static void answer_home(struct web_visit *visit) {
     struct session session;
     if (web_session_find(visit, &session)) {
-        web_answer_login(visit, 200, "Log in", "The relay knows you by your SSH key. Ask it for a login link:");
+        web_answer_login(visit, 200, "Log in", "The relay knows you by your SSH key. Ask it for a link:");
         return;
     }
     web_answer_index(visit);

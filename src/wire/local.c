@@ -50,8 +50,8 @@ static void caller_late(void *ctx) {
 }
 
 static int answer_format(struct buf *to, struct buf *out, struct buf *err, int status) {
-    json_t *answer = json_pack("{s:s%,s:s%,s:i}", "output", (const char *)buf_head(out), buf_len(out), "error",
-                               (const char *)buf_head(err), buf_len(err), "exit", status);
+    json_t *answer = json_pack("{s:s%,s:s%,s:i}", "output", buf_string(out), buf_len(out), "error", buf_string(err),
+                               buf_len(err), "exit", status);
     char *text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
     json_decref(answer);
     if (!text) return SP_ENOMEM;
@@ -91,9 +91,6 @@ static void caller_answer(struct caller *caller, size_t len) {
     } else {
         (void)buf_printf(&err, "not a request\n");
     }
-    /* json_pack refuses NULL strings, and an empty buf has no storage */
-    if (!buf_len(&out)) (void)buf_string(&out);
-    if (!buf_len(&err)) (void)buf_string(&err);
     if (answer_format(&caller->out, &out, &err, status) < 0)
         (void)buf_printf(&caller->out, "{\"output\":\"\",\"error\":\"out of memory\\n\",\"exit\":1}\n");
     caller->answered = true;

@@ -195,7 +195,7 @@ static void chan_resume(struct stream *stream) {
 }
 
 static bool chan_has_room(const struct ssh_chan *chan) {
-    return !(ssh_get_poll_flags(chan->conn->session) & SSH_WRITE_PENDING) && ssh_channel_window_size(chan->raw) > 0;
+    return ssh_channel_window_size(chan->raw) > 0 && ssh_conn_can_send(chan->conn);
 }
 
 static void chan_want_room(struct ssh_chan *chan) {

@@ -13,6 +13,7 @@
 
 #include "sallyport/base/log.h"
 #include "sallyport/base/str.h"
+#include "sallyport/wire/socket_stream.h"
 #include "ssh_local.h"
 
 /* libssh reads 4096 bytes a poll: one turn of a busy connection is 256 KiB, then the others have theirs. */
@@ -94,13 +95,25 @@ void ssh_conn_say(struct ssh_conn *conn, const char *text) {
 
 /* Lets libssh work on the socket; false when the connection is finished. */
 static bool conn_poll(struct ssh_conn *conn) {
-    for (int i = 0; i < POLLS_PER_TURN; i++) {
-        int rc = ssh_event_dopoll(conn->event, 0);
-        if (rc == SSH_ERROR) return false;
-        if (rc == SSH_AGAIN) break;
-        if (conn->closing) break;
+    int rc = SSH_OK;
+    conn->polling = true;
+    for (int i = 0; i < POLLS_PER_TURN && rc == SSH_OK && !conn->closing && !conn->broken; i++)
+        rc = ssh_event_dopoll(conn->event, 0);
+    conn->polling = false;
+    return rc != SSH_ERROR && !conn->broken;
+}
+
+bool ssh_conn_can_send(struct ssh_conn *conn) {
+    if (!(ssh_get_poll_flags(conn->session) & SSH_WRITE_PENDING)) return true;
+    /* libssh asks for POLLOUT after every write and believes itself blocked until it was told otherwise. */
+    if (conn->polling || conn->broken) return false;
+    conn->busy++;
+    if (ssh_event_dopoll(conn->event, 0) == SSH_ERROR) {
+        conn->broken = true;
+        ssh_conn_touch(conn);
     }
-    return true;
+    conn->busy--;
+    return !conn->broken && !(ssh_get_poll_flags(conn->session) & SSH_WRITE_PENDING);
 }
 
 static void conn_arm(struct ssh_conn *conn) {
@@ -148,6 +161,8 @@ static void conn_finish(struct ssh_conn *conn) {
 /* SSH_MSG_DISCONNECT needs a moment when no libssh call of this connection is on the stack: the task is one. */
 static void conn_hang_up(struct ssh_conn *conn) {
     if (conn->message) (void)ssh_session_set_disconnect_message(conn->session, conn->message);
+    /* ssh_disconnect drops what it believes it cannot send at once. */
+    if (conn->phase == SSH_PHASE_OPEN) (void)ssh_conn_can_send(conn);
     struct list *node, *tmp;
     list_foreach(node, tmp, &conn->chans) {
         struct ssh_chan *chan = list_item(node, struct ssh_chan, in_chans);
@@ -167,7 +182,7 @@ static void conn_settle(struct ssh_conn *conn) {
         conn_settle_channels(conn);
         if (conn->role->settled && conn->phase == SSH_PHASE_OPEN && !conn->closing) conn->role->settled(conn);
     }
-    if (conn->phase == SSH_PHASE_OPEN && (ssh_get_status(conn->session) & (SSH_CLOSED | SSH_CLOSED_ERROR))) {
+    if (conn->phase == SSH_PHASE_OPEN && (conn->broken || ssh_get_status(conn->session) & (SSH_CLOSED | SSH_CLOSED_ERROR))) {
         const char *error = ssh_get_error(conn->session);
         ssh_conn_fail(conn, SP_ECLOSED, error && error[0] ? error : "connection lost");
     }
@@ -249,7 +264,12 @@ void ssh_conn_discard(struct ssh_conn *conn) {
     if (conn->event && conn->session) (void)ssh_event_remove_session(conn->event, conn->session);
     if (conn->event) ssh_event_free(conn->event);
     ssh_free(conn->session);
-    if (copy >= 0) (void)close(copy);
+    struct stream *rest;
+    /* Closing with unread bytes would reset the connection, and our last words with it. */
+    if (copy >= 0 && conn->closing && socket_stream_new(conn->loop, copy, &rest) == 0)
+        rest->ops->close(rest);
+    else if (copy >= 0 && !conn->closing)
+        (void)close(copy);
     free(conn->message);
     conn->message = NULL;
     if (conn->role->free) conn->role->free(conn);

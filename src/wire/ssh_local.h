@@ -56,6 +56,8 @@ struct ssh_conn {
     uint64_t heard;
     int rc;              /* why it ended */
     bool closing;
+    bool polling; /* inside conn_poll */
+    bool broken;  /* libssh said that it is over: it must not be asked again */
     char *message; /* for SSH_MSG_DISCONNECT, owned */
     char peer[SSH_PEER_SIZE];
     char reason[SSH_REASON_SIZE];
@@ -95,6 +97,9 @@ void ssh_conn_fail(struct ssh_conn *conn, int rc, const char *reason); /* notes 
 /* Why it will have ended, for the log and the owner. */
 void ssh_conn_reason(struct ssh_conn *conn, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void ssh_conn_touch(struct ssh_conn *conn);                            /* something is to be settled */
+
+/* Whether the socket takes more now: asks libssh, and the socket if libssh does not know. */
+bool ssh_conn_can_send(struct ssh_conn *conn);
 
 /* ssh_chan.c */
 struct ssh_chan *ssh_chan_new(struct ssh_conn *conn, ssh_channel raw); /* NULL: out of memory; raw stays the caller's */

@@ -21,6 +21,7 @@ enum option_type {
 struct option_list {
     char **items; /* owned */
     size_t count;
+    bool given; /* by options_set: the next one adds to it */
 };
 
 struct option {
@@ -57,7 +58,8 @@ int options_read(const struct option_table *table, void *config, const char *pat
 /* The same from memory; `path` is only for messages. This is what the fuzzer calls. */
 int options_parse(const struct option_table *table, void *config, const char *text, size_t len, const char *path,
                   struct why *why);
-/* One value by name, as from the command line: SP_ENOENT for an unknown one, SP_EFORMAT, SP_ENOMEM. */
+/* One value by name, as from the command line: SP_ENOENT for an unknown one, SP_EFORMAT, SP_ENOMEM. The first item of
+ * a list takes the place of what the file said, further ones add to it. */
 int options_set(const struct option_table *table, void *config, const char *name, const char *value, struct why *why);
 
 /* The lines of --help for the options with `cli`, or of a commented example file for all. */

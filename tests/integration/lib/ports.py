@@ -6,8 +6,6 @@ import random
 import socket
 import threading
 
-_held = []
-
 
 def free_port():
     """A port below the range that outgoing connections use, so nobody gets it by accident. Held for this process by an
@@ -20,7 +18,7 @@ def free_port():
             guard.close()
             continue
         if _is_free(port):
-            _held.append(guard)
+            guard.detach()
             return port
         guard.close()
     raise RuntimeError("no free port")

@@ -51,6 +51,21 @@ static void test_keeps_the_order(void **state) {
     buf_fini(&buf);
 }
 
+/* What is taken makes room for what comes: a queue that always holds a little does not grow. */
+static void test_steady_queue_does_not_grow(void **state) {
+    (void)state;
+    static const uint8_t piece[500];
+    struct buf buf;
+    buf_init(&buf);
+    assert_int_equal(buf_append(&buf, piece, 100), 0);
+    for (int round = 0; round < 10000; round++) {
+        assert_int_equal(buf_append(&buf, piece, sizeof(piece)), 0);
+        buf_consume(&buf, sizeof(piece));
+    }
+    assert_true(buf.cap <= 2048);
+    buf_fini(&buf);
+}
+
 static void test_gives_storage_back(void **state) {
     (void)state;
     struct buf buf;
@@ -106,6 +121,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_keeps_the_order),
+        cmocka_unit_test(test_steady_queue_does_not_grow),
         cmocka_unit_test(test_gives_storage_back),
         cmocka_unit_test(test_reserve_and_commit),
         cmocka_unit_test(test_printf),

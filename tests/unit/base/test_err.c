@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "sallyport/base/err.h"
 
@@ -41,6 +42,11 @@ static void test_why(void **state) {
     why_set(&why, "%600d", 1);
     assert_int_equal(strlen(why.text), sizeof(why.text) - 1);
     why_set(NULL, "nobody listens");
+    /* A wide character that the C locale does not have: formatting fails. */
+    errno = ENOSPC;
+    why_set(&why, "%lc", (wint_t)0x20ac);
+    assert_string_equal(why.text, "");
+    assert_int_equal(errno, ENOSPC);
 }
 
 int main(void) {

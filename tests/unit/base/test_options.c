@@ -196,6 +196,7 @@ static void test_messages(void **state) {
         {"port = 1\nport = 2", "/etc/x.ini:2: 'port' is given a second time, first in line 1: keep one of them"},
         {"[service x]\nprt = 2", "/etc/x.ini:2: [service x] unknown key 'prt'. Known keys: port, kind"},
         {"[servce x]\nport = 2", "/etc/x.ini:2: unknown section [servce x]. Known sections: [main], [service NAME]"},
+        {"[serv x]\nport = 2", "/etc/x.ini:2: unknown section [serv x]. Known sections: [main], [service NAME]"},
         {"[services]\nport = 2", "/etc/x.ini:2: unknown section [services]. Known sections: [main], [service NAME]"},
         {"[service]\nport = 2", "/etc/x.ini:2: the section [service] wants a name, as in [service NAME]"},
         {"port = 1\n[service x\nport = 2", "/etc/x.ini:2: expected 'key = value', '[section]' or a comment behind '#'"},
@@ -222,6 +223,17 @@ static void test_strange_files(void **state) {
     memset(line + strlen(line), 'a', 300);
     assert_int_equal(options_parse(&table, *state, line, strlen(line), "x", &why), SP_EFORMAT);
     assert_non_null(strstr(why.text, "x:2: the line is longer than "));
+    /* Just at the bound: 198 bytes and the line's end. */
+    memset(line, 'a', sizeof(line));
+    memcpy(line, "name = ", 7);
+    line[198] = '\n';
+    assert_int_equal(options_parse(&table, *state, line, 199, "x", &why), 0);
+    assert_int_equal(strlen(((struct config *)*state)->name), 191);
+    line[198] = 'a';
+    assert_int_equal(options_parse(&table, *state, line, 199, "x", &why), 0);
+    assert_int_equal(strlen(((struct config *)*state)->name), 192);
+    assert_int_equal(options_parse(&table, *state, line, 200, "x", &why), SP_EFORMAT);
+    assert_string_equal(why.text, "x:1: the line is longer than 198 bytes: give a key with many values several times");
     /* What is beyond len does not count. */
     assert_int_equal(options_parse(&table, *state, "port = 12345", 9, "x", &why), 0);
     assert_int_equal(((struct config *)*state)->port, 12);
@@ -259,6 +271,9 @@ static void test_command_line(void **state) {
     assert_int_equal(options_set(&table, config, "listen", "x,y,z", &why), 0);
     assert_int_equal(config->listen.count, 3);
     assert_string_equal(config->listen.items[2], "z");
+    assert_int_equal(options_set(&table, config, "listen", "more", &why), 0);
+    assert_int_equal(config->listen.count, 4);
+    assert_string_equal(config->listen.items[3], "more");
     assert_int_equal(options_set(&table, config, "name", "box1", &why), 0);
     assert_int_equal(options_set(&table, config, "name", "box2", &why), 0);
     assert_string_equal(config->name, "box2");

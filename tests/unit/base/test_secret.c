@@ -60,6 +60,8 @@ static void test_tokens(void **state) {
     memset(longer, 'a', SECRET_TOKEN_LEN + 1);
     longer[SECRET_TOKEN_LEN + 1] = '\0';
     assert_false(secret_is_token(longer));
+    longer[SECRET_TOKEN_LEN] = '!';
+    assert_false(secret_is_token(longer));
 }
 
 static void test_equal(void **state) {

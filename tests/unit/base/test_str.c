@@ -79,6 +79,7 @@ static void test_duration(void **state) {
         {"315360001s", SP_ETOOBIG, 0},
         {"18446744073709551615d", SP_ETOOBIG, 0},
         {"99999999999999999999h", SP_ETOOBIG, 0},
+        {"213503982334602d", SP_ETOOBIG, 0}, /* a little over 2^64 seconds */
         {"99999999999999999999w", SP_EFORMAT, 0},
         {"", SP_EFORMAT, 0},
         {"s", SP_EFORMAT, 0},

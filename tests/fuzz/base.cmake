@@ -1,0 +1,1 @@
+sallyport_fuzz(options fuzz_options.c base)

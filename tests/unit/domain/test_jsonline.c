@@ -1,0 +1,94 @@
+/* One JSON value a line. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <jansson.h>
+#include <string.h>
+
+#include "sallyport/domain/jsonline.h"
+
+static int read_text(const char *text, unsigned depth) {
+    json_t *object = NULL;
+    struct why why = {""};
+    int rc = jsonline_read(text, strlen(text), depth, &object, &why);
+    assert_int_equal(object != NULL, rc == 0);
+    assert_int_equal(why.text[0] != '\0', rc != 0);
+    json_decref(object);
+    return rc;
+}
+
+static void test_read(void **state) {
+    (void)state;
+    assert_int_equal(read_text("{\"a\":1}", 16), 0);
+    assert_int_equal(read_text(" {\"a\":[{\"b\":\"]}\\\"[[[[\"}]}\n", 3), 0);
+    assert_int_equal(read_text("", 16), SP_EFORMAT);
+    assert_int_equal(read_text("[1]", 16), SP_EFORMAT);
+    assert_int_equal(read_text("7", 16), SP_EFORMAT);
+    assert_int_equal(read_text("{\"a\":1", 16), SP_EFORMAT);
+    assert_int_equal(read_text("{\"a\":1}x", 16), SP_EFORMAT);
+    assert_int_equal(read_text("{\"a\":1,\"a\":2}", 16), SP_EFORMAT);
+    assert_int_equal(read_text("{\"a\":\"\xff\"}", 16), SP_EFORMAT);
+    assert_int_equal(read_text("{\"a\":\"\\u0000\"}", 16), SP_EFORMAT);
+    assert_int_equal(read_text("{\"a\":NaN}", 16), SP_EFORMAT);
+}
+
+static void test_depth(void **state) {
+    (void)state;
+    assert_int_equal(read_text("{\"a\":[[]]}", 3), 0);
+    assert_int_equal(read_text("{\"a\":[[]]}", 2), SP_ETOOBIG);
+    assert_int_equal(read_text("{\"a\":[[],[],[]]}", 3), 0);
+    assert_int_equal(read_text("{\"[[[[\":\"{{{{\"}", 1), 0);
+    assert_int_equal(read_text("]]]]{\"a\":1}", 1), SP_EFORMAT);
+}
+
+static void test_members(void **state) {
+    json_t *object = json_loads("{\"s\":\"text\",\"c\":\"a\\tb\",\"n\":5,\"m\":-5,\"r\":5.0,\"t\":true}", 0, NULL);
+    char text[5] = "old";
+    int64_t number = 99;
+    (void)state;
+    assert_true(jsonline_text(object, "s", text, sizeof(text)));
+    assert_string_equal(text, "text");
+    assert_false(jsonline_text(object, "s", text, 4));
+    assert_false(jsonline_text(object, "c", text, sizeof(text)));
+    assert_false(jsonline_text(object, "n", text, sizeof(text)));
+    assert_false(jsonline_text(object, "none", text, sizeof(text)));
+    assert_string_equal(text, "text");
+    assert_false(jsonline_integer(object, "n", 6, 10, &number));
+    assert_false(jsonline_integer(object, "n", 0, 4, &number));
+    assert_false(jsonline_integer(object, "m", 0, 10, &number));
+    assert_false(jsonline_integer(object, "r", 0, 10, &number));
+    assert_false(jsonline_integer(object, "t", 0, 10, &number));
+    assert_false(jsonline_integer(object, "s", 0, 10, &number));
+    assert_int_equal(number, 99);
+    assert_true(jsonline_integer(object, "n", 5, 5, &number));
+    assert_int_equal(number, 5);
+    json_decref(object);
+}
+
+static void test_append(void **state) {
+    struct buf out;
+    (void)state;
+    buf_init(&out);
+    assert_int_equal(jsonline_append(&out, json_pack("{s:i}", "a", 1), 8), 0);
+    assert_string_equal(buf_string(&out), "{\"a\":1}\n");
+    assert_int_equal(jsonline_append(&out, json_pack("{s:i}", "a", 1), 7), SP_ETOOBIG);
+    assert_int_equal(jsonline_append(&out, NULL, 100), SP_ENOMEM);
+    assert_int_equal(buf_len(&out), 8);
+    assert_int_equal(jsonline_append(&out, json_pack("[f]", 0.1), 100), 0);
+    assert_string_equal(buf_string(&out), "{\"a\":1}\n[0.1]\n");
+    buf_fini(&out);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_read),
+        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_members),
+        cmocka_unit_test(test_append),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

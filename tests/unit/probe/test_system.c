@@ -1,0 +1,183 @@
+/* The machine's state, read from a made-up /proc. */
+#include "fixture.h"
+
+#include <math.h>
+
+#include "sallyport/base/err.h"
+#include "sallyport/probe/system.h"
+
+static void everything_unknown(void **state) {
+    char root[FIXTURE_PATH], text[256], id[SYSTEM_BOOT_ID_SIZE];
+    struct status status;
+    (void)state;
+    fixture_new(root);
+    assert_int_equal(system_sample(root, &status), 0);
+    assert_true(status_is_empty(&status));
+    status_fini(&status);
+    assert_int_equal(system_boot_id(root, id), SP_ESYS);
+    assert_int_equal(system_hostname(root, text, sizeof text), SP_ESYS);
+    fixture_remove(root);
+}
+
+static void figures(void **state) {
+    char root[FIXTURE_PATH];
+    struct status status;
+    (void)state;
+    fixture_new(root);
+    fixture_write(root, "/proc/uptime", "86400.53 170000.00\n");
+    fixture_write(root, "/proc/loadavg", "0.50 12.25 3.00 1/200 4711\n");
+    fixture_write(root, "/proc/meminfo",
+                  "MemTotal:       16384000 kB\nMemFree:          1000 kB\nMemAvailable:    4096000 kB\n"
+                  "SwapCached:            0 kB\nSwapTotal:       2048 kB\nSwapFree:           1024 kB\n");
+    fixture_write(root, "/sys/devices/system/cpu/online", "0-15,32-47,50\n");
+    assert_int_equal(system_sample(root, &status), 0);
+    assert_int_equal(status.uptime_s, 86400);
+    assert_true(fabs(status.load_1m - 0.5) < 1e-9);
+    assert_true(fabs(status.load_5m - 12.25) < 1e-9);
+    assert_true(fabs(status.load_15m - 3.0) < 1e-9);
+    assert_int_equal(status.memory_total_bytes, 16384000LL * 1024);
+    assert_int_equal(status.memory_used_bytes, (16384000LL - 4096000) * 1024);
+    assert_int_equal(status.swap_total_bytes, 2048 * 1024);
+    assert_int_equal(status.swap_used_bytes, 1024 * 1024);
+    assert_int_equal(status.cpu_count, 33);
+    assert_int_equal(status.filesystem_count, 0);
+    status_fini(&status);
+    fixture_remove(root);
+}
+
+static void figures_that_make_no_sense_are_unknown(void **state) {
+    char root[FIXTURE_PATH];
+    struct status status;
+    (void)state;
+    fixture_new(root);
+    fixture_write(root, "/proc/uptime", "soon\n");
+    fixture_write(root, "/proc/loadavg", "0.50 x\n");
+    fixture_write(root, "/proc/meminfo", "MemTotal:       1000 kB\nMemAvailable:    2000 kB\nSwapTotal: 5 MB\n");
+    fixture_write(root, "/sys/devices/system/cpu/online", "3-1\n");
+    assert_int_equal(system_sample(root, &status), 0);
+    assert_int_equal(status.uptime_s, STATUS_UNKNOWN);
+    assert_true(fabs(status.load_1m - 0.5) < 1e-9);
+    assert_true(isnan(status.load_5m));
+    assert_int_equal(status.memory_total_bytes, 1000 * 1024);
+    assert_int_equal(status.memory_used_bytes, STATUS_UNKNOWN);
+    assert_int_equal(status.swap_total_bytes, STATUS_UNKNOWN);
+    assert_int_equal(status.cpu_count, STATUS_UNKNOWN);
+    status_fini(&status);
+    fixture_remove(root);
+}
+
+static void expect_filesystem(const struct status *status, const char *mount, const char *type) {
+    for (size_t i = 0; i < status->filesystem_count; i++) {
+        const struct filesystem *one = &status->filesystems[i];
+        if (strcmp(one->mount, mount) != 0)
+            continue;
+        assert_string_equal(one->type, type);
+        assert_true(one->total_bytes > 0);
+        assert_true(one->used_bytes >= 0 && one->used_bytes <= one->total_bytes);
+        assert_true(one->available_bytes >= 0 && one->available_bytes <= one->total_bytes);
+        return;
+    }
+    fail_msg("%s is not listed", mount);
+}
+
+/* The folders exist, so that only the rules keep a filesystem out. */
+static void filesystems(void **state) {
+    static const char *const folders[] = {"/boot/efi/x", "/data/x",     "/srv/bind/x", "/snap/core/x", "/mnt/nas/x",
+                                          "/hidden/x",   "/a folder/x", "/run/x",      "/home/x",      "/remote/x"};
+    static const char mountinfo[] =
+        "22 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw\n"
+        "23 22 0:21 / /proc rw - proc proc rw\n"
+        "24 22 0:22 / /run rw - tmpfs tmpfs rw\n"
+        "25 22 254:2 / /boot/efi rw - vfat /dev/vda2 rw\n"
+        "26 22 254:3 /some/part /srv/bind rw - xfs /dev/vdb rw\n"
+        "27 22 254:3 / /data rw master:2 shared:9 - xfs /dev/vdb rw\n"
+        "28 22 254:1 /home /home rw - ext4 /dev/vda1 rw\n"
+        "29 22 7:0 / /snap/core ro - squashfs /dev/loop0 ro\n"
+        "30 22 0:50 / /mnt/nas rw - nfs4 nas:/export rw\n"
+        "31 22 0:51 / /remote rw - fuse.sshfs ann@box: rw\n"
+        "32 22 254:4 / /hidden rw - ext4 /dev/vdc rw\n"
+        "33 32 0:52 / /hidden rw - tmpfs tmpfs rw\n"
+        "34 22 254:5 / /a\\040folder rw - btrfs /dev/vdd rw\n"
+        "35 22 254:6 / /gone rw - ext4 /dev/vde rw\n"
+        "36 22 254:7 /hosts /file rw - ext4 /dev/vdf rw\n"
+        "37 22 254:8\n"
+        "nonsense\n";
+    char root[FIXTURE_PATH], path[FIXTURE_PATH];
+    struct status status;
+    (void)state;
+    fixture_new(root);
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        fixture_path(root, folders[i], path);
+    fixture_write(root, "/file", "127.0.0.1 localhost\n");
+    fixture_write(root, "/proc/self/mountinfo", mountinfo);
+    assert_int_equal(system_sample(root, &status), 0);
+    expect_filesystem(&status, "/", "ext4");
+    expect_filesystem(&status, "/boot/efi", "vfat");
+    expect_filesystem(&status, "/data", "xfs");
+    expect_filesystem(&status, "/a folder", "btrfs");
+    assert_int_equal(status.filesystem_count, 4);
+    status_fini(&status);
+    fixture_remove(root);
+}
+
+static void a_container_shows_its_root(void **state) {
+    char root[FIXTURE_PATH];
+    struct status status;
+    (void)state;
+    fixture_new(root);
+    fixture_write(root, "/proc/self/mountinfo", "22 1 0:40 / / rw - overlay overlay rw\n"
+                                                "23 1 0:41 / /x rw - overlay overlay rw\n");
+    assert_int_equal(system_sample(root, &status), 0);
+    assert_int_equal(status.filesystem_count, 1);
+    expect_filesystem(&status, "/", "overlay");
+    status_fini(&status);
+
+    fixture_write(root, "/proc/self/mountinfo", "22 1 0:40 / / rw - nfs4 server:/root rw\n");
+    assert_int_equal(system_sample(root, &status), 0);
+    assert_int_equal(status.filesystem_count, 0);
+    status_fini(&status);
+    fixture_remove(root);
+}
+
+static void names(void **state) {
+    char root[FIXTURE_PATH], host[64], id[SYSTEM_BOOT_ID_SIZE];
+    (void)state;
+    fixture_new(root);
+    fixture_write(root, "/proc/sys/kernel/random/boot_id", "411d82c8-59e2-465a-908e-cc77822e5d6e\n");
+    fixture_write(root, "/proc/sys/kernel/hostname", "workstation\n");
+    assert_int_equal(system_boot_id(root, id), 0);
+    assert_string_equal(id, "411d82c8-59e2-465a-908e-cc77822e5d6e");
+    assert_int_equal(system_hostname(root, host, sizeof host), 0);
+    assert_string_equal(host, "workstation");
+    assert_int_equal(system_hostname(root, host, 4), SP_ETOOBIG);
+    fixture_write(root, "/proc/sys/kernel/random/boot_id", "411d82c8\n");
+    fixture_write(root, "/proc/sys/kernel/hostname", "work\x1bstation\n");
+    assert_int_equal(system_boot_id(root, id), SP_EFORMAT);
+    assert_int_equal(system_hostname(root, host, sizeof host), SP_EFORMAT);
+    fixture_remove(root);
+}
+
+static void this_machine(void **state) {
+    struct status status;
+    (void)state;
+    assert_int_equal(system_sample("", &status), 0);
+    assert_true(status.uptime_s > 0);
+    assert_true(status.load_1m >= 0);
+    assert_true(status.cpu_count >= 1);
+    assert_true(status.memory_total_bytes > status.memory_used_bytes);
+    assert_true(status.memory_used_bytes > 0);
+    status_fini(&status);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(everything_unknown),
+        cmocka_unit_test(figures),
+        cmocka_unit_test(figures_that_make_no_sense_are_unknown),
+        cmocka_unit_test(filesystems),
+        cmocka_unit_test(a_container_shows_its_root),
+        cmocka_unit_test(names),
+        cmocka_unit_test(this_machine),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
