@@ -133,7 +133,7 @@ static void conn_closed(void *ctx, int rc, const char *reason) {
     agent_drop(agent);
     agent->conn = NULL;
     if (rc == SP_ECRYPTO || rc == SP_EDENIED || replaced) agent->backoff_ms = BACKOFF_MOST_MS;
-    agent_failed(agent, replaced ? "another agent with this machine's key took its place: is the key on two machines?"
+    agent_failed(agent, replaced ? "replaced by a newer connection of this machine: is its key on a second machine, too?"
                                  : reason);
 }
 

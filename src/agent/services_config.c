@@ -81,28 +81,41 @@ static int entry_add(struct services_config *config, const char *name, struct se
     return 0;
 }
 
-static int path_check(const char *path, struct why *why) {
+/* What is wrong with a value or a key, in the words of a configuration file. */
+static void entry_explain(int rc, const char *key, const char *value, struct why *why) {
+    static const char *const expected[][2] = {
+        {"port", "a number from 1 to 65535, as in 'port = 6006'"},
+        {"kind", "auto, ssh, http or tcp, as in 'kind = http'"},
+        {"remote_port", "a number from 1 to 65535, as in 'remote_port = 16006'"},
+        {"publish", "yes or no, as in 'publish = no'"},
+        {"path", "a short path that begins with '/', as in 'path = /lab/'"},
+    };
+    if (rc == SP_ENOENT)
+        why_set(why, "unknown key '%s': a service has port, kind, remote_port, publish and path", key);
+    for (size_t i = 0; rc == SP_EFORMAT && i < sizeof expected / sizeof *expected; i++)
+        if (strcmp(expected[i][0], key) == 0)
+            why_set(why, "'%s' should be %s, not '%s'", key, expected[i][1], value);
+}
+
+static bool is_path(const char *text) {
     struct service service;
-    if (path[0] == '/' && strlen(path) < sizeof service.path && str_is_clean(path, strlen(path)))
-        return 0;
-    why_set(why, "'path' should begin with '/' and be shorter than %zu bytes; for example 'path = /lab/'",
-            sizeof service.path);
-    return SP_EFORMAT;
+    size_t len = strlen(text);
+    return text[0] == '/' && len < sizeof service.path && str_is_clean(text, len);
 }
 
 int services_config_set(struct services_config *config, const char *name, const char *key, const char *value,
                         struct why *why) {
     struct service_entry *entry = NULL;
     int rc = 0;
-    if (strcmp(key, "path") == 0)
-        rc = path_check(value, why);
     for (size_t i = 0; i < config->count; i++)
         if (strcmp(config->entries[i].name, name) == 0)
             entry = &config->entries[i];
-    if (rc == 0 && entry == NULL)
+    if (entry == NULL)
         rc = entry_add(config, name, &entry, why);
-    if (rc == 0)
-        rc = options_set(&entry_table, entry, key, value, why);
+    if (rc != 0)
+        return rc;
+    rc = strcmp(key, "path") == 0 && !is_path(value) ? SP_EFORMAT : options_set(&entry_table, entry, key, value, NULL);
+    entry_explain(rc, key, value, why);
     return rc;
 }
 

@@ -57,8 +57,7 @@ static int parse_address(const char *text, size_t n, struct join_url *url, struc
         host++;
         colon[-1] = '\0';
     }
-    if (!is_host(host) || bracketed != (strchr(host, ':') != NULL) ||
-        str_copy(url->host, sizeof(url->host), host)) {
+    if (!is_host(host) || bracketed != (strchr(host, ':') != NULL) || str_copy(url->host, sizeof(url->host), host)) {
         why_set(why, "the join URL has no host name or address before its port (an IPv6 address wants brackets)");
         return SP_EFORMAT;
     }
@@ -112,14 +111,15 @@ int join_url_parse(const char *text, struct join_url *out, struct why *why) {
         goto out;
     rc = SP_EFORMAT;
     if (!hash || hash[1] == '\0') {
-        why_set(why, "the join URL is cut short, it has no fingerprint after '#' (a shell takes that for a comment "
-                     "unless the URL is quoted): %s",
+        why_set(why,
+                "the join URL is cut short, it has no fingerprint after '#' (a shell takes that for a comment "
+                "unless the URL is quoted): %s",
                 COPY_IT_WHOLE);
         goto out;
     }
     if (!is_fingerprint(hash + 1)) {
-        why_set(why, "the join URL ends in a damaged fingerprint, which is '" FINGERPRINT_PREFIX
-                     "' and 43 characters: %s",
+        why_set(why,
+                "the join URL ends in a damaged fingerprint, which is '" FINGERPRINT_PREFIX "' and 43 characters: %s",
                 COPY_IT_WHOLE);
         goto out;
     }
@@ -135,7 +135,7 @@ int join_url_format(char to[static JOIN_URL_SIZE], const struct join_url *url) {
     bool v6 = strchr(url->host, ':') != NULL;
     if (!is_host(url->host) || url->port == 0 || !secret_is_token(url->token) || !is_fingerprint(url->fingerprint))
         return SP_EINVAL;
-    snprintf(to, JOIN_URL_SIZE, SCHEME "%s%s%s:%u/%s#%s", v6 ? "[" : "", url->host, v6 ? "]" : "",
-             (unsigned)url->port, url->token, url->fingerprint);
+    snprintf(to, JOIN_URL_SIZE, SCHEME "%s%s%s:%u/%s#%s", v6 ? "[" : "", url->host, v6 ? "]" : "", (unsigned)url->port,
+             url->token, url->fingerprint);
     return 0;
 }

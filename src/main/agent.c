@@ -91,12 +91,12 @@ static int do_check_config(struct program *program, int argc, char **argv) {
 }
 
 static const struct program_command commands[] = {
-    {"join", "URL", "register this machine with the relay that made this invite", do_join},
-    {"run", "", "keep this machine reachable, in the foreground", do_run},
-    {"status", "[--json]", "how the running agent is doing", do_status},
-    {"leave", "", "forget the relay and this machine's key", do_leave},
-    {"check-config", "", "read the configuration, say what is wrong with it, and leave", do_check_config},
-    {NULL},
+    {"join", "URL", "register this machine with the relay that made this invite", do_join, NULL},
+    {"run", "", "keep this machine reachable, in the foreground", do_run, NULL},
+    {"status", "[--json]", "how the running agent is doing", do_status, "--json"},
+    {"leave", "", "forget the relay and this machine's key", do_leave, NULL},
+    {"check-config", "", "read the configuration, say what is wrong with it, and leave", do_check_config, NULL},
+    {.name = NULL},
 };
 
 int main(int argc, char **argv) {

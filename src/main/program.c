@@ -60,11 +60,12 @@ static int option_split(int argc, char **argv, char *name, size_t size, const ch
     return 2;
 }
 
-/* Where the options end: at the first word that is not one. */
-static int program_options(const struct program *program, int argc, char **argv, const char **config_path, int *used,
-                           bool apply, struct why *why) {
+/* Where the options end: at the first word that is not one, or that is the command's own. */
+static int program_options(const struct program *program, const struct program_command *command, int argc, char **argv,
+                           const char **config_path, int *used, bool apply, struct why *why) {
     int i = 0;
     while (i < argc && strncmp(argv[i], "--", 2) == 0) {
+        if (command->flag && strcmp(argv[i], command->flag) == 0) break;
         char name[64];
         const char *value;
         if (argv[i][2] == '\0') {
@@ -100,7 +101,7 @@ static int program_command(struct program *program, const struct program_command
     struct why why = {""};
     const char *config_path = NULL;
     int used = 0;
-    int rc = program_options(program, argc, argv, &config_path, &used, false, &why);
+    int rc = program_options(program, command, argc, argv, &config_path, &used, false, &why);
     if (rc == 0) rc = options_init(program->table, program->config);
     if (rc < 0) return program_usage(program, why.text[0] ? why.text : err_text(rc));
     int status = 1;
@@ -109,7 +110,7 @@ static int program_command(struct program *program, const struct program_command
         status = program_fail(program, &why, rc);
         goto out;
     }
-    rc = program_options(program, argc, argv, &config_path, &used, true, &why);
+    rc = program_options(program, command, argc, argv, &config_path, &used, true, &why);
     if (rc < 0) {
         status = program_usage(program, why.text[0] ? why.text : err_text(rc));
         goto out;

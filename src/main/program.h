@@ -13,6 +13,7 @@ struct program_command {
     const char *name, *arguments, *help;
     /* The words after the options; returns the exit status. */
     int (*run)(struct program *program, int argc, char **argv);
+    const char *flag; /* an argument of its own that looks like an option, such as "--json"; NULL: none */
 };
 
 struct program {

@@ -77,10 +77,10 @@ static int do_ctl(struct program *program, int argc, char **argv) {
 }
 
 static const struct program_command commands[] = {
-    {"run", "", "serve, in the foreground", do_run},
-    {"check-config", "", "read the configuration, say what is wrong with it, and leave", do_check_config},
-    {"ctl", "VERB...", "ask the running relay (ctl help lists the verbs)", do_ctl},
-    {NULL},
+    {"run", "", "serve, in the foreground", do_run, NULL},
+    {"check-config", "", "read the configuration, say what is wrong with it, and leave", do_check_config, NULL},
+    {"ctl", "VERB...", "ask the running relay (ctl help lists the verbs)", do_ctl, NULL},
+    {.name = NULL},
 };
 
 int main(int argc, char **argv) {

@@ -15,10 +15,11 @@ enum {
 /* libssh refuses a channel with an empty reason, and has no call to give one. docs/PROTOCOL.md section 2 says what
  * happens instead. */
 struct explanation {
-    struct peer *peer; /* NULL when its connection is over */
+    struct peer *peer;
     struct stream *stream;
     struct loop_timer timer;
-    struct buf heard;
+    struct buf heard, answer;
+    bool answering;
     char text[sizeof((struct why *)NULL)->text];
 };
 
@@ -27,6 +28,7 @@ static void explanation_free(struct explanation *e) {
     loop_timer_stop(&e->timer);
     e->stream->ops->close(e->stream);
     buf_fini(&e->heard);
+    buf_fini(&e->answer);
     free(e);
 }
 
@@ -61,35 +63,49 @@ static void answer_http(struct buf *to, const char *text) {
                      strlen(text) + 1, text);
 }
 
+/* Frees the explanation when all is said. */
+static void explanation_flush(struct explanation *e) {
+    while (buf_len(&e->answer)) {
+        ssize_t n = e->stream->ops->write(e->stream, buf_head(&e->answer), buf_len(&e->answer));
+        if (n == 0) return;
+        if (n < 0) break;
+        buf_consume(&e->answer, (size_t)n);
+    }
+    e->stream->ops->end(e->stream);
+    explanation_free(e);
+}
+
 static size_t explanation_data(void *ctx, const uint8_t *bytes, size_t n) {
     struct explanation *e = ctx;
+    if (e->answering) return n;
     if (buf_append(&e->heard, bytes, n < 16 ? n : 16) < 0) return n;
     enum sniff kind = sniff_bytes(buf_head(&e->heard), buf_len(&e->heard));
     if (kind == SNIFF_MORE) return n;
-    struct buf answer;
-    buf_init(&answer);
-    if (kind == SNIFF_SSH) answer_ssh(&answer, e->text);
-    if (kind == SNIFF_HTTP) answer_http(&answer, e->text);
-    /* Under 1 KiB: a channel whose window does not even hold this gets no reason. */
-    if (buf_len(&answer)) (void)e->stream->ops->write(e->stream, buf_head(&answer), buf_len(&answer));
-    buf_fini(&answer);
-    e->stream->ops->end(e->stream);
-    explanation_free(e);
+    if (kind == SNIFF_SSH) answer_ssh(&e->answer, e->text);
+    if (kind == SNIFF_HTTP) answer_http(&e->answer, e->text);
+    e->answering = true;
+    explanation_flush(e);
     return n;
 }
 
 static void explanation_end(void *ctx) {
+    struct explanation *e = ctx;
+    if (!e->answering) explanation_free(e);
+}
+
+static void explanation_over(void *ctx) {
     explanation_free(ctx);
 }
 
 static void explanation_writable(void *ctx) {
-    (void)ctx;
+    struct explanation *e = ctx;
+    if (e->answering) explanation_flush(e);
 }
 
 static const struct stream_events explanation_events = {.data = explanation_data,
                                                         .end = explanation_end,
                                                         .writable = explanation_writable,
-                                                        .closed = explanation_end};
+                                                        .closed = explanation_over};
 
 void explain(struct peer *peer, struct ssh_chan *chan, uint16_t origin_port, const char *text) {
     struct stream *stream = ssh_chan_stream(chan);
@@ -112,8 +128,9 @@ void explain(struct peer *peer, struct ssh_chan *chan, uint16_t origin_port, con
     e->peer = peer;
     e->stream = stream;
     buf_init(&e->heard);
+    buf_init(&e->answer);
     (void)snprintf(e->text, sizeof e->text, "%s", text);
-    loop_timer_init(peer->relay->loop, &e->timer, explanation_end, e);
+    loop_timer_init(peer->relay->loop, &e->timer, explanation_over, e);
     stream_listen(stream, &explanation_events, e);
     if (loop_timer_set(&e->timer, EXPLAIN_MS) < 0) {
         explanation_free(e);

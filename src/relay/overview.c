@@ -6,8 +6,8 @@
 #include "sallyport/store/machines.h"
 
 /* Keeps those that the viewer may see; takes `machines` over. */
-static int assemble(const struct overview_source *source, const struct policy_subject *viewer,
-                    struct machine *machines, size_t count, struct overview *out) {
+static int assemble(const struct overview_source *source, const struct policy_subject *viewer, struct machine *machines,
+                    size_t count, struct overview *out) {
     struct overview overview = {.machines = machines};
     overview.views = calloc(count ? count : 1, sizeof(*overview.views));
     if (!overview.views) {

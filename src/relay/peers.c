@@ -63,7 +63,10 @@ static int peer_direct(void *ctx, struct ssh_chan *chan, const char *host, uint1
     (void)ctx;
     (void)why;
     struct peer *peer = ssh_conn_context(ssh_chan_conn(chan));
-    if (peer->kind != PEER_USER) return SP_EDENIED;
+    if (peer->kind != PEER_USER) {
+        explain(peer, chan, origin_port, "only people reach machines from here: log in with a user's key");
+        return 0;
+    }
     return reach_begin(peer, chan, host, port, origin, origin_port);
 }
 

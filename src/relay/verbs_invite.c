@@ -111,8 +111,8 @@ int verb_invite_user(struct verb_call *call) {
     int status = make_invite(call, INVITE_USER, &there, token);
     if (status)
         return status;
-    int rc = buf_printf(call->out, "echo %s | ssh -p %u join@%s\n", token, (unsigned)call->verbs->port,
-                        call->verbs->host);
+    int rc =
+        buf_printf(call->out, "echo %s | ssh -p %u join@%s\n", token, (unsigned)call->verbs->port, call->verbs->host);
     secret_wipe(token, sizeof(token));
     if (rc)
         return verb_end(call, rc);

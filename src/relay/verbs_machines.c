@@ -35,8 +35,7 @@ int verb_status(struct verb_call *call) {
         return verb_fail(call, "there is no machine '%s': 'list' shows those that you may see", call->args[0]);
     if (rc)
         return verb_end(call, rc);
-    rc = call->json ? view_json(&overview.views[0], call->out)
-                    : view_detail(&overview.views[0], call->out, call->now);
+    rc = call->json ? view_json(&overview.views[0], call->out) : view_detail(&overview.views[0], call->out, call->now);
     overview_fini(&overview);
     return verb_end(call, rc);
 }

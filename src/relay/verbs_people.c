@@ -15,9 +15,9 @@ static int find_user(const struct verb_call *call, const char *name, struct user
 }
 
 static json_t *user_json(const struct verb_call *call, const struct user *user, size_t keys) {
-    json_t *object = json_pack("{s:s, s:s, s:b, s:I, s:o}", "name", user->name, "role", role_name(user->role),
-                               "disabled", (int)user->disabled, "keys", (json_int_t)keys, "grants",
-                               verb_grants(call, user->id));
+    json_t *object =
+        json_pack("{s:s, s:s, s:b, s:I, s:o}", "name", user->name, "role", role_name(user->role), "disabled",
+                  (int)user->disabled, "keys", (json_int_t)keys, "grants", verb_grants(call, user->id));
     if (object && verb_json_time(object, "created", user->created))
         return object;
     json_decref(object);

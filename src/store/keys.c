@@ -10,8 +10,7 @@
 #define USED_EVERY_S 3600
 
 #define OWNER "key.user_id, key.machine_id, coalesce(user.name, machine.name), user.role, user.disabled"
-#define FROM \
-    " FROM key LEFT JOIN user ON user.id = key.user_id LEFT JOIN machine ON machine.id = key.machine_id "
+#define FROM " FROM key LEFT JOIN user ON user.id = key.user_id LEFT JOIN machine ON machine.id = key.machine_id "
 
 static void read_owner(struct query *query, struct key_owner *owner) {
     char role[16];
@@ -102,8 +101,9 @@ int store_key_list(struct store *store, enum key_owner_kind kind, int64_t owner_
     struct key *key;
     void *items;
     query_begin(&query, store, STATEMENT_KEY_LIST,
-                "SELECT " OWNER ", key.id, key.type, key.base64, key.fingerprint, key.label, key.created, key.last_used"
-                FROM "WHERE ? OR key.user_id = ? OR key.machine_id = ? ORDER BY 3, key.id");
+                "SELECT " OWNER
+                ", key.id, key.type, key.base64, key.fingerprint, key.label, key.created, key.last_used" FROM
+                "WHERE ? OR key.user_id = ? OR key.machine_id = ? ORDER BY 3, key.id");
     query_int(&query, kind == KEY_OWNER_NONE);
     bind_owner(&query, kind, owner_id);
     while (query_row(&query) && (key = rows_add(&rows, &query))) {

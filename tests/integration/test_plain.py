@@ -105,7 +105,8 @@ remote_port = {ports[1]}
                         "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-p", str(ports[0]),
                         f"{ME}@127.0.0.1", "echo in"])
         wait_for("a login through the stock server", lambda: login().stdout == "in\n", timeout, pause=0.5)
-        with socket.create_connection(("127.0.0.1", ports[1]), timeout=20) as connection:
+        connect = lambda: socket.create_connection(("127.0.0.1", ports[1]), timeout=20)
+        with wait_for("the other service", connect, timeout, pause=0.5) as connection:
             connection.sendall(b"hello")
             self.assertEqual(connection.recv(5), b"hello")
             connection.shutdown(socket.SHUT_WR)
@@ -144,6 +145,7 @@ remote_port = {ports[1]}
         port = free_port()
         with socket.create_server(("127.0.0.1", port)):
             agent, ports = self.start_agent("boxt", server, ME, f"{server.host_key}.pub")
+            agent.process.wait_line("connected")
             agent.process.stop()
             text = agent.config.read_text(encoding="utf-8")
             agent.write_config(text.replace(f"remote_port = {ports[1]}", f"remote_port = {port}"))

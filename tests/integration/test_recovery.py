@@ -20,9 +20,14 @@ class Recovery(Case):
         cls.alice = Person(cls.world, "alice", cls.relay, cls.sshd, admin=True)
 
     def setUp(self):
+        if not self.relay.process.alive():
+            self.relay.start()
         if not self.agent.process.alive():
             self.agent.start()
         self.relay.wait_online("box1", "ssh", "echo")
+
+    def connected(self):
+        return self.agent.status()["state"] == "connected"
 
     def login(self):
         return self.alice.ssh("-J", "relay", "box1", "echo in")
@@ -57,7 +62,7 @@ class Recovery(Case):
 
     def test_relay_killed_and_back(self):
         self.relay.process.kill()
-        wait_for("the agent to see it", lambda: not self.agent.status().get("connected", True), 20)
+        wait_for("the agent to see it", lambda: not self.connected(), 20)
         time.sleep(2)
         self.relay.start()
         self.check_login()
@@ -100,7 +105,7 @@ class Recovery(Case):
         began = time.monotonic()
         self.relay.process.pause()
         try:
-            wait_for("the agent to notice", lambda: not self.agent.status().get("connected", True), 60)
+            wait_for("the agent to notice", lambda: not self.connected(), 60)
             self.assertLess(time.monotonic() - began, (NOTICED + GRACE) * STRETCH)
         finally:
             self.relay.process.resume()
@@ -111,10 +116,9 @@ class Recovery(Case):
         twin = Agent(self.world, "box1-twin", self.relay, self.agent.config.read_text(encoding="utf-8"))
         shutil.rmtree(twin.state)
         shutil.copytree(self.agent.state, twin.state, ignore=shutil.ignore_patterns("*.sock", "lock"))
-        twin.name = "box1"
-        twin.start("ssh")
+        twin.start()
         self.addCleanup(twin.process.stop)
-        replaced = r"replaced by a newer connection of this machine"
+        replaced = r"took its place|replaced by a newer connection"
         wait_for("one of the two to be told", lambda: any(
             process.wait_line(replaced, 1) for process in (self.agent.process, twin.process)), 30)
         logins = [self.login().returncode for _ in range(5)]

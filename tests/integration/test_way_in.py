@@ -155,8 +155,8 @@ class WayIn(Case):
         data = os.urandom(3 * MIB)
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
-        wait_for("the service to get the rest", lambda: self.servers["greet"].taken)
-        self.assertEqual(self.servers["greet"].taken.pop(), data)
+        # The agent, too, may have looked what this service is: its request does not count.
+        wait_for("the service to get the rest", lambda: data in self.servers["greet"].taken)
 
     def test_a_lost_client_closes_the_service_s_end(self):
         process, [port] = self.forward("echo")

@@ -44,7 +44,7 @@ struct option_section {
 };
 
 struct option_table {
-    const struct option *options; /* ends with name == NULL; keys outside any section, or in [main] */
+    const struct option *options;          /* ends with name == NULL; keys outside any section, or in [main] */
     const struct option_section *sections; /* ends with type == NULL; may be NULL */
 };
 

@@ -10,8 +10,8 @@
 #include "sallyport/domain/service.h"
 #include "sallyport/domain/status.h"
 
-#define LINK_PROTOCOL 1       /* the highest version that is spoken here */
-#define LINK_LINE_MAX 65536   /* bytes of a line with its \n */
+#define LINK_PROTOCOL 1     /* the highest version that is spoken here */
+#define LINK_LINE_MAX 65536 /* bytes of a line with its \n */
 #define LINK_DEPTH_MAX 16
 #define LINK_HOST_KEYS_MAX 8
 #define LINK_HOST_KEY_MAX 4096 /* characters */
@@ -45,7 +45,7 @@ struct link_services {
 
 struct link_welcome {
     int64_t protocol;
-    char version[32];          /* these two may be "" */
+    char version[32]; /* these two may be "" */
     char observed_address[64];
     int64_t server_time; /* UTC seconds; 0: not said */
 };

@@ -224,12 +224,11 @@ static void test_strange_files(void **state) {
     assert_int_equal(options_parse(&table, *state, line, strlen(line), "x", &why), SP_EFORMAT);
     assert_non_null(strstr(why.text, "x:2: the line is longer than "));
     /* Just at the bound: 198 bytes and the line's end. */
-    memset(line, 'a', sizeof(line));
-    memcpy(line, "name = ", 7);
+    snprintf(line, sizeof(line), "name = %0192d", 1);
     line[198] = '\n';
     assert_int_equal(options_parse(&table, *state, line, 199, "x", &why), 0);
     assert_int_equal(strlen(((struct config *)*state)->name), 191);
-    line[198] = 'a';
+    line[198] = '1';
     assert_int_equal(options_parse(&table, *state, line, 199, "x", &why), 0);
     assert_int_equal(strlen(((struct config *)*state)->name), 192);
     assert_int_equal(options_parse(&table, *state, line, 200, "x", &why), SP_EFORMAT);

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -97,6 +98,9 @@ static void test_one_job_one_thread(void **state) {
         usleep(20000);
     }
     assert_int_equal(work_count_threads(bench.work), 1);
+    /* What was reported does not wake the loop again. */
+    struct pollfd quiet = {.fd = loop_epoll_fd(bench.loop), .events = POLLIN};
+    assert_int_equal(poll(&quiet, 1, 0), 0);
     bench_close(&bench);
 }
 

@@ -146,8 +146,9 @@ static void test_format_refuses(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),      cmocka_unit_test(test_bad),            cmocka_unit_test(test_cut_short),
-        cmocka_unit_test(test_long_host), cmocka_unit_test(test_format_refuses),
+        cmocka_unit_test(test_good),           cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_cut_short),      cmocka_unit_test(test_long_host),
+        cmocka_unit_test(test_format_refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

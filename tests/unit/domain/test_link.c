@@ -278,8 +278,9 @@ static void test_format_refuses(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hello),          cmocka_unit_test(test_hello_lenient), cmocka_unit_test(test_services),
-        cmocka_unit_test(test_services_newer), cmocka_unit_test(test_small_ones),    cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_hello),          cmocka_unit_test(test_hello_lenient),
+        cmocka_unit_test(test_services),       cmocka_unit_test(test_services_newer),
+        cmocka_unit_test(test_small_ones),     cmocka_unit_test(test_bad),
         cmocka_unit_test(test_bounds),         cmocka_unit_test(test_long_error),
         cmocka_unit_test(test_format_refuses),
     };

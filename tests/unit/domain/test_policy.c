@@ -49,8 +49,8 @@ static struct policy_subject make_subject(enum asker asker, enum granted granted
 /* One letter an action, in their order ask, see, reach, administer, own account, publish; a capital means allowed. For
  * members the letters s and r hang on the grant. */
 static const char *const rules[ASKERS] = {
-    [NOBODY] = "------", [MEMBER] = "Asr-O-", [MEMBER_OFF] = "------", [ADMIN] = "ASRDO-",
-    [ADMIN_OFF] = "------", [BOX_ITSELF] = "-----P", [OTHER_BOX] = "------", [OPERATOR] = "ASRD--",
+    [NOBODY] = "------",    [MEMBER] = "Asr-O-",     [MEMBER_OFF] = "------", [ADMIN] = "ASRDO-",
+    [ADMIN_OFF] = "------", [BOX_ITSELF] = "-----P", [OTHER_BOX] = "------",  [OPERATOR] = "ASRD--",
 };
 
 static bool expected(enum asker asker, enum granted granted, enum policy_action action) {

@@ -11,7 +11,7 @@
 
 #include "sallyport/wire/tls.h"
 
-#define BIG ((size_t)3 << 20)
+#define BIG ((size_t)24 << 20)
 
 struct rig {
     char dir[64], cert[96], key[96];
@@ -413,6 +413,14 @@ static void certificate_names_what_it_should(void **state) {
     X509_free(cert);
 }
 
+static void write_other_key(const char *path) {
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    FILE *file = fopen(path, "w");
+    PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL);
+    fclose(file);
+    EVP_PKEY_free(key);
+}
+
 static void certificate_is_kept_while_it_serves(void **state) {
     struct rig *rig = *state;
     struct why why = {""};
@@ -432,6 +440,8 @@ static void certificate_is_kept_while_it_serves(void **state) {
     assert_int_equal(tls_self_signed(rig->cert, rig->key, names, 2, &why), 0);
     file_load(rig->cert, first, sizeof(first));
     assert_string_not_equal(first, again);
+    write_other_key(rig->key);
+    assert_int_equal(tls_self_signed(rig->cert, rig->key, names, 2, &why), 0);
     assert_int_equal(tls_server_new(rig->cert, rig->key, &rig->server, &why), 0);
     tls_server_free(rig->server);
 }
@@ -477,12 +487,7 @@ static void bad_files_are_named(void **state) {
     assert_int_equal(tls_self_signed(rig->cert, rig->key, NULL, 0, &why), 0);
     assert_int_equal(tls_server_new(rig->cert, other, &rig->server, &why), SP_EFORMAT);
     assert_non_null(strstr(why.text, other));
-    /* The key of another certificate. */
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    FILE *file = fopen(other, "w");
-    PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL);
-    fclose(file);
-    EVP_PKEY_free(key);
+    write_other_key(other);
     assert_int_equal(tls_server_new(rig->cert, other, &rig->server, &why), SP_EFORMAT);
     assert_non_null(strstr(why.text, "not the key of the certificate"));
     assert_int_equal(tls_server_new(rig->cert, rig->key, &rig->server, &why), 0);

@@ -1,0 +1,2 @@
+sallyport_fuzz(proc_net fuzz_proc_net.c probe)
+sallyport_fuzz(jupyter_runtime fuzz_jupyter_runtime.c probe)

@@ -1,0 +1,126 @@
+/* The services at work: a port opens, closes and moves, and the list follows within 10 s. */
+#include "../probe/fake_server.h"
+
+#include "sallyport/agent/services.h"
+
+static const struct fake_page jupyter_pages[] = {
+    {"GET /api ", "HTTP/1.1 200 OK\r\n\r\n{\"version\": \"1.23.3\"}"}, {NULL, NULL}};
+static const struct fake_page greeting[] = {{"", "SSH-2.0-OpenSSH_9.2p1\r\n"}, {NULL, NULL}};
+
+struct bench {
+    char root[FIXTURE_PATH];
+    struct loop *loop;
+    struct services_config config;
+    struct services *services;
+    int changes;
+};
+
+static void changed(void *ctx) {
+    struct bench *bench = ctx;
+    bench->changes++;
+    loop_stop(bench->loop);
+}
+
+/* A machine on which just these listen. */
+static void machine_has(struct bench *bench, const struct fake *const *fakes) {
+    char text[2048] = FIXTURE_TCP_HEAD;
+    for (; *fakes != NULL; fakes++)
+        fixture_row(text, sizeof text, (*fakes)->port, geteuid(), (*fakes)->inode);
+    fixture_write(bench->root, "/proc/net/tcp", text);
+}
+
+static void expect(const struct bench *bench, size_t count, size_t at, const char *name, uint16_t port) {
+    const struct published *list;
+    size_t listed;
+    services_list(bench->services, &list, &listed);
+    assert_int_equal(listed, count);
+    assert_string_equal(list[at].service.name, name);
+    assert_int_equal(list[at].service.port, port);
+    assert_true(list[at].service.up);
+    assert_string_equal(list[at].host, "127.0.0.1");
+}
+
+static int set_up(void **state) {
+    struct bench *bench = calloc(1, sizeof *bench);
+    assert_non_null(bench);
+    fixture_new(bench->root);
+    (void)setenv("JUPYTER_RUNTIME_DIR", bench->root, 1);
+    assert_int_equal(loop_new(&bench->loop), 0);
+    bench->config.root = bench->root;
+    *state = bench;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    struct bench *bench = *state;
+    services_free(bench->services);
+    services_config_fini(&bench->config);
+    loop_free(bench->loop);
+    fixture_remove(bench->root);
+    free(bench);
+    return 0;
+}
+
+static void a_life(void **state) {
+    struct bench *bench = *state;
+    struct fake sshd, jupyter;
+    char config[32];
+    const struct published *list;
+    size_t count;
+
+    fake_start(&sshd, 0, greeting);
+    fake_start(&jupyter, 0, jupyter_pages);
+    (void)snprintf(config, sizeof config, "Port %u\n", sshd.port);
+    fixture_write(bench->root, "/etc/ssh/sshd_config", config);
+    machine_has(bench, (const struct fake *const[]){&sshd, NULL});
+    assert_int_equal(services_new(bench->loop, &bench->config, changed, bench, &bench->services), 0);
+    services_list(bench->services, &list, &count);
+    assert_int_equal(count, 0);
+    assert_int_equal(bench->changes, 0);
+    run_within(bench->loop, 3000);
+    expect(bench, 1, 0, "ssh", sshd.port);
+    assert_int_equal(services_ssh_is_system(bench->services), geteuid() == 0);
+
+    machine_has(bench, (const struct fake *const[]){&sshd, &jupyter, NULL}); /* it starts */
+    run_within(bench->loop, 10000);
+    expect(bench, 2, 0, "ssh", sshd.port);
+    expect(bench, 2, 1, "jupyter", jupyter.port);
+
+    fake_stop(&jupyter); /* it moves */
+    fake_start(&jupyter, 0, jupyter_pages);
+    machine_has(bench, (const struct fake *const[]){&sshd, &jupyter, NULL});
+    run_within(bench->loop, 10000);
+    expect(bench, 2, 1, "jupyter", jupyter.port);
+
+    machine_has(bench, (const struct fake *const[]){&sshd, NULL}); /* it stops */
+    run_within(bench->loop, 10000);
+    expect(bench, 1, 0, "ssh", sshd.port);
+    assert_int_equal(bench->changes, 4);
+
+    run_for(bench->loop, 4500); /* and nothing more is said */
+    assert_int_equal(bench->changes, 4);
+    fake_stop(&sshd);
+    fake_stop(&jupyter);
+}
+
+static void an_empty_machine_is_told_of_once(void **state) {
+    struct bench *bench = *state;
+    struct why why;
+    const struct published *list;
+    size_t count;
+    assert_int_equal(services_config_set(&bench->config, "db", "port", "5432", &why), 0);
+    assert_int_equal(services_new(bench->loop, &bench->config, changed, bench, &bench->services), 0);
+    run_within(bench->loop, 3000); /* there is not even a /proc */
+    services_list(bench->services, &list, &count);
+    assert_int_equal(count, 1);
+    assert_false(list[0].service.up);
+    assert_false(services_ssh_is_system(bench->services));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_life, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_empty_machine_is_told_of_once, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
