@@ -1,6 +1,5 @@
 #include "sallyport/agent/agent.h"
 
-#include <jansson.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,19 +7,12 @@
 #include <unistd.h>
 
 #include "address.h"
-#include "dial.h"
-#include "joined.h"
-#include "link.h"
-#include "netwatch.h"
+#include "agent_local.h"
 #include "sallyport/base/log.h"
 #include "sallyport/base/os.h"
 #include "sallyport/base/secret.h"
 #include "sallyport/base/str.h"
-#include "sallyport/base/work.h"
 #include "sallyport/wire/local.h"
-#include "sallyport/wire/ssh_client.h"
-#include "sallyport_version.h"
-#include "tunnel.h"
 
 enum {
     BACKOFF_FIRST_MS = 500,
@@ -32,33 +24,6 @@ enum {
     PROBATION_MS = 3000, /* after a change of the network, an answer must come within this */
     IDLE_S = 5,
     DEAD_MS = 15000,
-};
-
-enum agent_phase { AGENT_WAITING, AGENT_DIALING, AGENT_LOGIN, AGENT_UP };
-
-static const char *const phase_names[] = {"waiting", "connecting", "logging in", "connected"};
-
-struct agent {
-    const struct agent_config *config;
-    struct loop *loop;
-    struct work *work;
-    struct services *services;
-    struct netwatch *netwatch;
-    struct local_server *local;
-    struct keypair *key;
-    int lock_fd;
-    struct joined to; /* where to, and as whom */
-    enum agent_phase phase;
-    int64_t since; /* of the phase, UTC seconds */
-    struct dial *dial;
-    struct ssh_conn *conn;
-    struct tunnel *tunnel;
-    struct agent_link *link;
-    struct loop_timer retry, tick, probation;
-    uint64_t probation_from;
-    uint64_t backoff_ms;
-    char last_error[512];
-    char peer[64];
 };
 
 static void agent_dial(void *ctx);
@@ -132,6 +97,7 @@ static void conn_closed(void *ctx, int rc, const char *reason) {
     bool replaced = strstr(reason, "replaced by a newer connection") != NULL;
     agent_drop(agent);
     agent->conn = NULL;
+    if (agent->stopping) return;
     if (rc == SP_ECRYPTO || rc == SP_EDENIED || replaced) agent->backoff_ms = BACKOFF_MOST_MS;
     agent_failed(agent, replaced ? "replaced by a newer connection of this machine: is its key on a second machine, too?"
                                  : reason);
@@ -249,66 +215,6 @@ static void agent_services_changed(void *ctx) {
     if (agent->link) agent_link_services(agent->link);
 }
 
-static json_t *services_json(const struct agent *agent) {
-    const struct published *list;
-    size_t count;
-    json_t *array = json_array();
-    services_list(agent->services, &list, &count);
-    for (size_t i = 0; i < count; i++)
-        (void)json_array_append_new(
-            array, json_pack("{s:s,s:s,s:i,s:s,s:s}", "name", list[i].service.name, "kind",
-                             service_kind_name(list[i].service.kind), "port", (int)list[i].service.port, "address",
-                             list[i].host, "state", list[i].service.up ? "up" : "down"));
-    return array;
-}
-
-static void status_json(const struct agent *agent, struct buf *out) {
-    char since[21];
-    str_time(since, agent->since);
-    json_t *object = json_pack("{s:s,s:s,s:i,s:s,s:s,s:s,s:o}", "name", agent->to.name, "relay", agent->to.host,
-                               "port", (int)agent->to.port, "state", phase_names[agent->phase], "since", since,
-                               "version", SALLYPORT_VERSION, "services", services_json(agent));
-    if (object && agent->last_error[0])
-        (void)json_object_set_new(object, "last_error", json_string(agent->last_error));
-    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
-    (void)buf_printf(out, "%s\n", text ? text : "{}");
-    free(text);
-    json_decref(object);
-}
-
-static void status_text(const struct agent *agent, struct buf *out) {
-    char ago[32];
-    int64_t now = os_realtime_s();
-    str_ago(ago, sizeof ago, now > agent->since ? (uint64_t)(now - agent->since) : 0);
-    (void)buf_printf(out, "%s: %s to %s port %u for %s\n", agent->to.name, phase_names[agent->phase], agent->to.host,
-                     agent->to.port, ago);
-    if (agent->last_error[0]) (void)buf_printf(out, "Last trouble: %s\n", agent->last_error);
-    const struct published *list;
-    size_t count;
-    services_list(agent->services, &list, &count);
-    if (!count) (void)buf_printf(out, "No service found: neither an SSH server nor a Jupyter is running here.\n");
-    for (size_t i = 0; i < count; i++)
-        (void)buf_printf(out, "  %-20s %-5s port %-5u %s  %s\n", list[i].service.name,
-                         service_kind_name(list[i].service.kind), list[i].service.port,
-                         list[i].service.up ? "up  " : "down", list[i].service.detail);
-}
-
-static int agent_local(void *ctx, char **words, size_t count, const char *input, size_t input_len, struct buf *out,
-                       struct buf *err) {
-    (void)input;
-    (void)input_len;
-    const struct agent *agent = ctx;
-    if (count < 1 || strcmp(words[0], "status") != 0) {
-        (void)buf_printf(err, "only `status` is answered here\n");
-        return 2;
-    }
-    if (count > 1 && strcmp(words[1], "--json") == 0)
-        status_json(agent, out);
-    else
-        status_text(agent, out);
-    return 0;
-}
-
 static int agent_target(struct agent *agent, const char *state, struct why *why) {
     const struct agent_config *config = agent->config;
     if (config->mode != AGENT_PLAIN) return joined_load(state, &agent->to, why);
@@ -338,15 +244,9 @@ static int agent_open_state(struct agent *agent, struct why *why) {
     if (rc < 0) return rc;
     if (config->mode == AGENT_PLAIN)
         log_info("logging in with the key %s %s", keypair_public(agent->key)->type, keypair_public(agent->key)->base64);
-    struct local_handler handler = {.run = agent_local, .ctx = agent};
-    rc = os_path(path, sizeof path, state, "agent.sock");
+    struct local_handler handler = {.run = agent_answer, .ctx = agent};
+    rc = os_path(path, sizeof path, state, AGENT_SOCKET);
     return rc < 0 ? rc : local_server_new(agent->loop, path, &handler, &agent->local, why);
-}
-
-int agent_control_path(const struct agent_config *config, char *to, size_t size, struct why *why) {
-    char state[4096];
-    int rc = joined_state(config, state, sizeof state, why);
-    return rc < 0 ? rc : os_path(to, size, state, "agent.sock");
 }
 
 int agent_new(struct loop *loop, const struct agent_config *config, struct agent **out, struct why *why) {
@@ -375,6 +275,7 @@ int agent_new(struct loop *loop, const struct agent_config *config, struct agent
 
 void agent_free(struct agent *agent) {
     if (!agent) return;
+    agent->stopping = true;
     loop_timer_stop(&agent->tick);
     netwatch_free(agent->netwatch);
     dial_cancel(agent->dial);

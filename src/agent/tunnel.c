@@ -22,8 +22,11 @@ struct forward {
     bool refused;
 };
 
+enum { RETRY_MS = 10000 };
+
 struct tunnel {
     struct loop *loop;
+    struct loop_timer retry; /* of what was refused: a port may be held by a session of ours that is dying */
     struct ssh_conn *conn;
     const struct services *services;
     bool plain;
@@ -88,10 +91,11 @@ void tunnel_listening(struct tunnel *tunnel, const char *bind, uint16_t port, ui
         if (!same || forward->bound || forward->refused) continue;
         forward->refused = rc < 0;
         forward->bound = bound;
-        if (rc < 0)
+        if (rc < 0) {
+            (void)loop_timer_set(&tunnel->retry, RETRY_MS);
             log_warn("the server refuses to forward port %u for %s: is it taken, or are forwards not allowed there?",
                      port, forward->name);
-        else if (tunnel->plain)
+        } else if (tunnel->plain)
             log_info("%s can be reached on the server at localhost:%u", forward->name, bound);
         else
             log_info("%s is published", forward->name);
@@ -146,6 +150,13 @@ int tunnel_forwarded(struct tunnel *tunnel, struct ssh_chan *chan, const char *b
     return rc;
 }
 
+static void tunnel_retry(void *ctx) {
+    struct tunnel *tunnel = ctx;
+    for (size_t i = tunnel->count; i-- > 0;)
+        if (tunnel->forwards[i].refused) forward_remove(tunnel, i);
+    tunnel_update(tunnel);
+}
+
 int tunnel_new(struct loop *loop, struct ssh_conn *conn, const struct services *services, bool plain,
                struct tunnel **out) {
     struct tunnel *tunnel = calloc(1, sizeof *tunnel);
@@ -154,10 +165,13 @@ int tunnel_new(struct loop *loop, struct ssh_conn *conn, const struct services *
     tunnel->conn = conn;
     tunnel->services = services;
     tunnel->plain = plain;
+    loop_timer_init(loop, &tunnel->retry, tunnel_retry, tunnel);
     *out = tunnel;
     return 0;
 }
 
 void tunnel_free(struct tunnel *tunnel) {
+    if (!tunnel) return;
+    loop_timer_stop(&tunnel->retry);
     free(tunnel);
 }

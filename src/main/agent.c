@@ -5,7 +5,6 @@
 #include "program.h"
 #include "sallyport/agent/agent.h"
 #include "sallyport/base/log.h"
-#include "sallyport/wire/local.h"
 
 static const enum log_level levels[] = {LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG};
 
@@ -63,21 +62,12 @@ static int do_run(struct program *program, int argc, char **argv) {
 
 static int do_status(struct program *program, int argc, char **argv) {
     struct why why = {""};
-    char path[4200];
-    char word[] = "status", json[] = "--json";
-    char *words[2] = {word, json};
+    struct buf out;
     bool as_json = argc == 1 && strcmp(argv[0], "--json") == 0;
     if (argc > 0 && !as_json) return program_usage(program, "status takes nothing but --json");
-    struct buf out, err;
     buf_init(&out);
-    buf_init(&err);
-    int status = 1;
-    int rc = agent_control_path(program->config, path, sizeof path, &why);
-    if (rc == 0) rc = local_call(path, words, as_json ? 2 : 1, NULL, 0, &out, &err, &status, &why);
-    buf_fini(&err);
-    if (rc < 0) return finish(program, rc, &out, &why);
-    (void)finish(program, 0, &out, &why);
-    return status;
+    int rc = agent_ask_status(program->config, as_json, &out, &why);
+    return finish(program, rc, &out, &why);
 }
 
 static int do_check_config(struct program *program, int argc, char **argv) {

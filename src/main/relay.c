@@ -5,9 +5,7 @@
 
 #include "program.h"
 #include "sallyport/base/log.h"
-#include "sallyport/base/os.h"
 #include "sallyport/relay/relay.h"
-#include "sallyport/wire/local.h"
 
 static const enum log_level levels[] = {LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG};
 
@@ -54,16 +52,15 @@ static bool wants_input(int argc, char **argv) {
 
 static int do_ctl(struct program *program, int argc, char **argv) {
     struct why why = {""};
-    char path[4200];
     struct buf in, out, err;
     buf_init(&in);
     buf_init(&out);
     buf_init(&err);
     int status = 1;
-    int rc = relay_control_path(program->config, path, sizeof path, &why);
-    if (rc == 0 && wants_input(argc, argv)) rc = program_read_input(&in, &why);
+    int rc = wants_input(argc, argv) ? program_read_input(&in, &why) : 0;
     if (rc == 0)
-        rc = local_call(path, argv, (size_t)argc, (const char *)buf_head(&in), buf_len(&in), &out, &err, &status, &why);
+        rc = relay_ask(program->config, argv, (size_t)argc, (const char *)buf_head(&in), buf_len(&in), &out, &err,
+                       &status, &why);
     if (rc < 0) {
         status = program_fail(program, &why, rc);
     } else {

@@ -41,7 +41,6 @@ struct sshd_finder {
 struct scan {
     const char *root;
     const struct listeners *listeners;
-    const struct sshd_config *config;
     uid_t owner;
     struct listener best;
     bool found;
@@ -73,11 +72,7 @@ static bool scan_socket(void *ctx, uint64_t inode) {
         /* of one sshd's sockets, the one that is best to dial */
         const struct listener *dial = listeners_find(scan->listeners, one->port);
         const struct listener *place = dial->uid == one->uid ? dial : one;
-        bool configured = is_configured(scan->config, place->port);
-        bool best_configured = is_configured(scan->config, scan->best.port);
-        bool better = !scan->found || (configured && !best_configured) ||
-                      (configured == best_configured && place->port < scan->best.port);
-        if (better) {
+        if (!scan->found || place->port < scan->best.port) {
             scan->best = *place;
             scan->found = true;
         }
@@ -106,9 +101,10 @@ static bool scan_process(void *ctx, pid_t pid) {
     return true;
 }
 
-static bool find_process(const struct sshd_finder *finder, const struct listeners *listeners,
-                         const struct sshd_config *config, uid_t owner, struct listener *out) {
-    struct scan scan = {.root = finder->root, .listeners = listeners, .config = config, .owner = owner};
+/* Of several, the one with the lowest port. */
+static bool find_process(const struct sshd_finder *finder, const struct listeners *listeners, uid_t owner,
+                         struct listener *out) {
+    struct scan scan = {.root = finder->root, .listeners = listeners, .owner = owner};
     int rc = process_each(finder->root, scan_process, &scan);
     if (rc != 0)
         log_debug("sshd: cannot list the processes: %s", err_text(rc));
@@ -220,7 +216,7 @@ int sshd_finder_look(struct sshd_finder *finder, const struct listeners *listene
     stop_asking(finder);
     finder->silent = false;
     sshd_config_read(finder->root, &config);
-    finder->fallback_found = find_process(finder, listeners, &config, 0, &finder->fallback);
+    finder->fallback_found = find_process(finder, listeners, 0, &finder->fallback);
     if (finder->fallback_found && is_configured(&config, finder->fallback.port)) {
         finder->place = finder->fallback;
         finder->found = true;
@@ -230,7 +226,7 @@ int sshd_finder_look(struct sshd_finder *finder, const struct listeners *listene
     if (finder->found)
         return 0;
     if (!finder->fallback_found && geteuid() != 0)
-        finder->fallback_found = find_process(finder, listeners, &config, geteuid(), &finder->fallback);
+        finder->fallback_found = find_process(finder, listeners, geteuid(), &finder->fallback);
     for (size_t i = 0; i < config.port_count && rc == 0; i++)
         rc = add_candidate(finder, listeners, config.ports[i]);
     if (rc == 0)

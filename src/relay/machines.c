@@ -19,6 +19,7 @@ struct machine_live *machine_find(const struct relay *relay, int64_t id) {
 
 static void machine_free(struct machine_live *machine) {
     status_fini(&machine->status);
+    free(machine->forwards);
     free(machine->described);
     free(machine);
 }
@@ -93,7 +94,12 @@ int machine_forward(struct peer *peer, const char *bind, uint16_t port, struct w
         why_set(why, "too many services: at most %d a machine", SERVICES_MAX);
         return SP_ETOOBIG;
     }
-    if (i == machine->forward_count) machine->forward_count++;
+    if (i == machine->forward_count) {
+        struct service *grown = reallocarray(machine->forwards, i + 1, sizeof *grown);
+        if (!grown) return SP_ENOMEM;
+        machine->forwards = grown;
+        machine->forward_count++;
+    }
     memset(&machine->forwards[i], 0, sizeof machine->forwards[i]);
     (void)str_copy(machine->forwards[i].name, sizeof machine->forwards[i].name, bind);
     machine->forwards[i].port = port;

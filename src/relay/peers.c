@@ -15,6 +15,7 @@ static bool login_join(struct peer *peer, const struct pubkey *key, bool proven)
     if (!peer->key) return false;
     *peer->key = *key;
     peer->kind = PEER_JOINING;
+    ssh_conn_limit_channels(peer->conn, 1);
     (void)str_copy(peer->name, sizeof peer->name, join_user);
     return true;
 }

@@ -14,6 +14,8 @@
 #include "sallyport/wire/local.h"
 #include "sallyport/wire/tls.h"
 
+static const char control_name[] = "ctl.sock";
+
 enum { TICK_MS = 2000, TICKS_SEEN = 30, TICKS_TIDY = 1800 };
 
 void relay_audit(struct relay *relay, const char *actor, const char *action, const char *object, const char *outcome,
@@ -58,10 +60,12 @@ static int state_path(const struct relay_config *config, char *to, size_t size, 
     return rc;
 }
 
-int relay_control_path(const struct relay_config *config, char *to, size_t size, struct why *why) {
-    char state[4096];
+int relay_ask(const struct relay_config *config, char *const *words, size_t count, const char *input, size_t input_len,
+              struct buf *out, struct buf *err, int *exit_status, struct why *why) {
+    char state[4096], path[4200];
     int rc = state_path(config, state, sizeof state, why);
-    return rc < 0 ? rc : os_path(to, size, state, "ctl.sock");
+    if (rc == 0) rc = os_path(path, sizeof path, state, control_name);
+    return rc < 0 ? rc : local_call(path, words, count, input, input_len, out, err, exit_status, why);
 }
 
 /* What people type: the configured name, else this machine's own. */
@@ -119,7 +123,7 @@ static int relay_open_web(struct relay *relay, struct why *why) {
 
 static int relay_open_local(struct relay *relay, struct why *why) {
     char path[4200];
-    int rc = os_path(path, sizeof path, relay->state, "ctl.sock");
+    int rc = os_path(path, sizeof path, relay->state, control_name);
     struct local_handler handler = {.run = relay_ctl, .ctx = relay};
     return rc < 0 ? rc : local_server_new(relay->loop, path, &handler, &relay->local, why);
 }

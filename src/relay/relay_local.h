@@ -67,7 +67,8 @@ struct peer {
     int64_t id; /* of the user or machine */
     char name[SP_NAME_SIZE];
     char fingerprint[64];
-    struct pubkey *key;           /* of one that is joining */
+    struct pubkey *key;           /* of one that is joining ... */
+    bool joining;                 /* ... and has begun to */
     struct policy_subject subject; /* of a user */
     struct machine_live *machine; /* of a machine, while it is this connection that counts */
     struct link *link_session;
@@ -81,8 +82,7 @@ struct machine_live {
     struct peer *peer;
     int64_t since;
     char version[32];
-    bool heard_services; /* the link described them */
-    struct service forwards[SERVICES_MAX]; /* what it asked to forward: these can be reached */
+    struct service *forwards; /* what it asked to forward, and so can be reached; owned, at most SERVICES_MAX */
     size_t forward_count;
     struct service *described; /* what the link says of them; owned */
     size_t described_count;

@@ -115,8 +115,10 @@ static const struct stream_events session_events = {
     .data = session_data, .end = session_end, .writable = session_writable, .closed = session_closed};
 
 int session_begin(struct peer *peer, struct ssh_chan *chan, const struct ssh_session_request *request) {
+    if (peer->kind == PEER_JOINING && peer->joining) return SP_EDENIED; /* one try a connection */
     struct session *s = calloc(1, sizeof *s);
     if (!s) return SP_ENOMEM;
+    peer->joining = peer->kind == PEER_JOINING;
     s->line = strdup(request->command ? request->command : "");
     if (!s->line) {
         free(s);

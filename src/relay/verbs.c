@@ -8,7 +8,6 @@
 #include "sallyport/store/users.h"
 #include "verbs_local.h"
 
-#define WORDS_MAX 64
 #define LINE_MAX_LEN 8191
 
 static bool has_verb(const char *name) {
@@ -111,7 +110,7 @@ static int read_option(struct verb_call *call, char **words, size_t count, size_
 }
 
 /* Does a public key begin here? A name may begin with `ssh-`, too: the blob that follows makes the difference. */
-static bool is_key(char **words, size_t count) {
+static bool is_key(char *const *words, size_t count) {
     if (count == 0)
         return false;
     if (strcmp(words[0], "-") == 0)
@@ -125,19 +124,17 @@ bool verb_is_key(const struct verb_call *call, size_t first) {
     return first < call->count && is_key(call->args + first, call->count - first);
 }
 
-/* Sorts what follows the verb into options and arguments (`args` has room for all). False: the call ends, with
- * *status. */
-static bool read_words(struct verb_call *call, char **words, size_t count, char **args, int *status) {
-    call->args = args;
+/* Sorts what follows the verb into options and arguments. False: the call ends, with *status. */
+static bool read_words(struct verb_call *call, char **words, size_t count, int *status) {
     *status = VERB_USAGE;
     for (size_t i = 0; i < count; i++) {
         if (call->verb->takes & VERB_KEY && is_key(words + i, count - i)) {
             while (i < count)
-                args[call->count++] = words[i++];
+                call->args[call->count++] = words[i++];
             break;
         }
         if (!str_starts(words[i], "--")) {
-            args[call->count++] = words[i];
+            call->args[call->count++] = words[i];
             continue;
         }
         if (strcmp(words[i], "--help") == 0) {
@@ -193,7 +190,6 @@ static int load_actor(struct verb_call *call, const struct verb_actor *actor) {
 
 /* The actor is loaded. */
 static int run(struct verb_call *call, char **words, size_t count) {
-    char *args[WORDS_MAX];
     int status;
     if (count == 0) {
         call->verb = find_verb("list", NULL);
@@ -214,7 +210,7 @@ static int run(struct verb_call *call, char **words, size_t count) {
     if (!call->verb)
         return unknown_verb(call, name);
     size_t skip = call->verb->sub ? 2 : 1;
-    if (!read_words(call, words + skip, count - skip, args, &status))
+    if (!read_words(call, words + skip, count - skip, &status))
         return status;
     return verb_may(call, call->verb->needs) ? call->verb->run(call) : refuse(call);
 }
@@ -230,8 +226,8 @@ int verbs_run(const struct verbs *verbs, const struct verb_actor *actor, char **
         .out = out,
         .err = err,
     };
-    if (count > WORDS_MAX) {
-        verb_say(&call, "that is more than %d words", WORDS_MAX);
+    if (count > VERB_WORDS_MAX) {
+        verb_say(&call, "that is more than %d words", VERB_WORDS_MAX);
         return VERB_USAGE;
     }
     int status = load_actor(&call, actor);
@@ -244,11 +240,11 @@ int verbs_run(const struct verbs *verbs, const struct verb_actor *actor, char **
 int verbs_run_line(const struct verbs *verbs, const struct verb_actor *actor, const char *line, const char *input,
                    size_t input_len, struct buf *out, struct buf *err) {
     char copy[LINE_MAX_LEN + 1];
-    char *words[WORDS_MAX];
+    char *words[VERB_WORDS_MAX];
     size_t count = 0;
     int rc = str_copy(copy, sizeof(copy), line);
     if (!rc)
-        rc = str_words(copy, words, WORDS_MAX, &count);
+        rc = str_words(copy, words, VERB_WORDS_MAX, &count);
     if (!rc)
         return verbs_run(verbs, actor, words, count, input, input_len, out, err);
     (void)buf_printf(err, "%s\n", rc == SP_EFORMAT ? "a quote is not closed" : "that is too long");
@@ -257,9 +253,9 @@ int verbs_run_line(const struct verbs *verbs, const struct verb_actor *actor, co
 
 bool verbs_wants_input(const char *line) {
     char copy[LINE_MAX_LEN + 1];
-    char *words[WORDS_MAX];
+    char *words[VERB_WORDS_MAX];
     size_t count = 0;
-    if (str_copy(copy, sizeof(copy), line) || str_words(copy, words, WORDS_MAX, &count))
+    if (str_copy(copy, sizeof(copy), line) || str_words(copy, words, VERB_WORDS_MAX, &count))
         return false;
     for (size_t i = 0; i < count; i++) {
         if (strcmp(words[i], "-") == 0)

@@ -83,7 +83,7 @@ static void say_how_long(const struct verb_call *call) {
 int verb_invite_machine(struct verb_call *call) {
     struct join_url url = {.port = call->verbs->port};
     char text[JOIN_URL_SIZE];
-    bool there;
+    bool there = false;
     int status = make_invite(call, INVITE_MACHINE, &there, url.token);
     if (status)
         return status;
@@ -107,7 +107,7 @@ int verb_invite_machine(struct verb_call *call) {
 
 int verb_invite_user(struct verb_call *call) {
     char token[SECRET_TOKEN_LEN + 1];
-    bool there;
+    bool there = false;
     int status = make_invite(call, INVITE_USER, &there, token);
     if (status)
         return status;

@@ -12,6 +12,9 @@
 struct json_t;
 struct verb_call;
 
+/* A request has at most so many words. */
+#define VERB_WORDS_MAX 64
+
 /* Exit statuses. */
 enum { VERB_DONE = 0, VERB_FAILED = 1, VERB_USAGE = 2 };
 
@@ -41,7 +44,7 @@ struct verb_call {
     struct policy_subject subject; /* owned */
     char who[SP_NAME_SIZE];        /* the user's name, or "operator" */
     int64_t now;
-    char **args; /* without verb, options; borrowed words */
+    char *args[VERB_WORDS_MAX]; /* without verb and options; borrowed words */
     size_t count;
     bool json, admin;
     uint64_t duration; /* of --for in seconds; 0: not given */

@@ -8,12 +8,12 @@
 #include "sallyport/wire/digest.h"
 #include "web_local.h"
 
-#define ASSET(name, file)                                              \
-    __asm__(".pushsection .rodata\n"                                   \
-            ".hidden web_" #name "\n.hidden web_" #name "_end\n"       \
-            ".global web_" #name "\n.global web_" #name "_end\n"       \
-            "web_" #name ":\n.incbin \"" file "\"\n"                   \
-            "web_" #name "_end:\n.popsection\n");                      \
+#define ASSET(name, file) \
+    __asm__(".pushsection .rodata\n" \
+            ".hidden web_" #name "\n.hidden web_" #name "_end\n" \
+            ".global web_" #name "\n.global web_" #name "_end\n" \
+            "web_" #name ":\n.incbin \"" file "\"\n" \
+            "web_" #name "_end:\n.popsection\n"); \
     extern const uint8_t web_##name[], web_##name##_end[]
 
 ASSET(index_html, "index.html");
@@ -90,11 +90,21 @@ static int append_escaped(struct buf *out, const char *text) {
     int rc = 0;
     for (; *text && !rc; text++) {
         switch (*text) {
-        case '&': rc = buf_printf(out, "&amp;"); break;
-        case '<': rc = buf_printf(out, "&lt;"); break;
-        case '>': rc = buf_printf(out, "&gt;"); break;
-        case '"': rc = buf_printf(out, "&quot;"); break;
-        default: rc = buf_append(out, text, 1); break;
+        case '&':
+            rc = buf_printf(out, "&amp;");
+            break;
+        case '<':
+            rc = buf_printf(out, "&lt;");
+            break;
+        case '>':
+            rc = buf_printf(out, "&gt;");
+            break;
+        case '"':
+            rc = buf_printf(out, "&quot;");
+            break;
+        default:
+            rc = buf_append(out, text, 1);
+            break;
         }
     }
     return rc;

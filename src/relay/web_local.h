@@ -9,7 +9,7 @@
 #include "sallyport/wire/tls.h"
 
 #define WEB_ASSETS 4
-#define WEB_ETAG_SIZE 35   /* 32 hex digits in quotes */
+#define WEB_ETAG_SIZE 35 /* 32 hex digits in quotes */
 #define WEB_COMMAND_SIZE 320
 
 struct web {
@@ -23,7 +23,7 @@ struct web {
     size_t host_count;
     uint16_t port;
     bool hsts;
-    struct list conns;  /* of struct web_conn, those that came by TLS */
+    struct list conns; /* of struct web_conn, those that came by TLS */
     unsigned conn_count, conn_max;
     char etags[WEB_ASSETS][WEB_ETAG_SIZE];
 };

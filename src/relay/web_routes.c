@@ -10,8 +10,8 @@
 #include "web_local.h"
 
 #define URL_SIZE (PAGES_PATH_MAX + 320)
-#define POLICY                                                                                                     \
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "          \
+#define POLICY \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " \
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 static const char *const fixed_headers[][2] = {
@@ -42,9 +42,8 @@ static void answer_me(struct web_visit *visit) {
         web_answer_api_error(visit, 401, "not logged in");
         return;
     }
-    json_t *object = json_pack("{s:s, s:s, s:s, s:i}", "name", session.user.name, "role",
-                               role_name(session.user.role), "relay_host", visit->web->hosts[0], "relay_port",
-                               (int)visit->web->port);
+    json_t *object = json_pack("{s:s, s:s, s:s, s:i}", "name", session.user.name, "role", role_name(session.user.role),
+                               "relay_host", visit->web->hosts[0], "relay_port", (int)visit->web->port);
     char *line = object ? json_dumps(object, JSON_COMPACT) : NULL;
     buf_init(&body);
     if (line && buf_printf(&body, "%s\n", line) == 0) {
@@ -60,8 +59,7 @@ static void answer_machines(struct web_visit *visit) {
     struct overview overview;
     struct buf body;
     /* A user who was removed has lost his sessions, too: the second lookup can only fail with the first. */
-    if (web_session_find(visit, &session) ||
-        store_user_subject(visit->web->source.store, session.user.id, &viewer)) {
+    if (web_session_find(visit, &session) || store_user_subject(visit->web->source.store, session.user.id, &viewer)) {
         web_answer_api_error(visit, 401, "not logged in");
         return;
     }
@@ -172,11 +170,10 @@ void web_handle(void *ctx, const struct page_request *request, struct page_respo
     }
     visit.authority = authority_find(visit.web, request->host);
     /* Health checks come by any name and without TLS. */
-    if (strcmp(request->path, "/healthz") == 0) {
-        answer_route(&visit);
-    } else if (!visit.authority) {
+    bool open = strcmp(request->path, "/healthz") == 0;
+    if (!open && !visit.authority) {
         answer_wrong_host(&visit);
-    } else if (!request->tls) {
+    } else if (!open && !request->tls) {
         answer_to_https(&visit);
     } else {
         answer_route(&visit);

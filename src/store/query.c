@@ -94,14 +94,17 @@ int64_t query_get_int(struct query *query, int column) {
 
 void query_get_text(struct query *query, int column, char *to, size_t size) {
     const char *text = (const char *)sqlite3_column_text(query->statement, column);
-    size_t len = text ? strlen(text) : 0;
+    if (!text) { /* NULL, or out of memory */
+        to[0] = '\0';
+        return;
+    }
+    size_t len = strlen(text);
     if (len >= size) {
         len = size - 1;
         while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
             len--;
     }
-    if (len > 0)
-        memcpy(to, text, len);
+    memcpy(to, text, len);
     to[len] = '\0';
 }
 

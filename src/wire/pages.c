@@ -37,7 +37,7 @@ static void conn_report(struct pages_conn *conn) {
 static void conn_expired(void *ctx) {
     struct pages_conn *conn = ctx;
     struct list *node, *tmp;
-    list_foreach(node, tmp, &conn->pages->pending) {
+    list_foreach (node, tmp, &conn->pages->pending) {
         if (node == &conn->link) {
             conn_report(conn);
             return;
@@ -69,7 +69,7 @@ void pages_conn_rest(struct pages_conn *conn) {
 
 static struct pages_conn *pending_find(struct pages *pages, int fd) {
     struct list *node, *tmp;
-    list_foreach(node, tmp, &pages->pending) {
+    list_foreach (node, tmp, &pages->pending) {
         struct pages_conn *conn = list_item(node, struct pages_conn, link);
         if (conn->fd == fd) {
             return conn;
@@ -185,7 +185,7 @@ void pages_free(struct pages *pages) {
     if (pages->daemon) {
         MHD_stop_daemon(pages->daemon);
     }
-    /* The daemon says nothing about those that it had not taken up. */
+    /* Those that the daemon threw away without a word. */
     while (!list_is_empty(&pages->pending)) {
         conn_report(list_item(pages->pending.next, struct pages_conn, link));
     }

@@ -14,7 +14,7 @@ struct pages {
     struct loop_fd watch;    /* the daemon's own epoll */
     struct loop_timer timer; /* the daemon's next wish to run */
     struct loop_task turn;
-    struct list pending;     /* conns that the daemon has not taken up yet */
+    struct list pending; /* conns that the daemon has not taken up yet */
     struct list live;
     unsigned count, max;
     unsigned head_ms, rest_ms, answer_ms;

@@ -338,7 +338,7 @@ static int open_forwarded(struct ssh_chan *chan) {
 static int chan_open(struct ssh_conn *conn, int (*open)(struct ssh_chan *chan), const char *bind, const char *origin,
                      void (*opened)(void *ctx, struct ssh_chan *chan, int rc), void *ctx, struct ssh_chan **out) {
     if (conn->phase != SSH_PHASE_OPEN || conn->closing) return SP_ECLOSED;
-    if (conn->channels >= SSH_CHANNELS_MAX) return SP_ETOOBIG;
+    if (conn->channels >= conn->channels_max) return SP_ETOOBIG;
     ssh_channel raw = ssh_channel_new(conn->session);
     if (!raw) return SP_ENOMEM;
     struct ssh_chan *chan = ssh_chan_new(conn, raw);

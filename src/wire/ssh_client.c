@@ -123,7 +123,7 @@ static int on_message(ssh_session session, ssh_message message, void *userdata) 
         return 1;
     const char *bind = ssh_message_channel_request_open_destination(message);
     int port = ssh_message_channel_request_open_destination_port(message);
-    if (!bind || conn->closing || conn->phase != SSH_PHASE_OPEN || conn->channels >= SSH_CHANNELS_MAX) return 1;
+    if (!bind || conn->closing || conn->phase != SSH_PHASE_OPEN || conn->channels >= conn->channels_max) return 1;
     conn->busy++;
     ssh_channel raw = ssh_message_channel_request_open_reply_accept(message);
     struct ssh_chan *chan = raw ? ssh_chan_new(conn, raw) : NULL;

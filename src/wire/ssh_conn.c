@@ -44,6 +44,10 @@ uint64_t ssh_conn_heard(const struct ssh_conn *conn) {
     return conn->heard;
 }
 
+void ssh_conn_limit_channels(struct ssh_conn *conn, unsigned most) {
+    conn->channels_max = most;
+}
+
 unsigned ssh_conn_channels(const struct ssh_conn *conn) {
     return conn->channels - conn->lingering;
 }
@@ -235,6 +239,7 @@ int ssh_conn_init(struct ssh_conn *conn, struct loop *loop, int fd, const char *
     conn->role = role;
     conn->owner = owner;
     conn->phase = SSH_PHASE_GREETING;
+    conn->channels_max = SSH_CHANNELS_MAX;
     conn->heard = loop_now(loop);
     (void)snprintf(conn->peer, sizeof conn->peer, "%s", peer);
     list_init(&conn->chans);

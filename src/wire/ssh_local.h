@@ -18,7 +18,7 @@
 enum {
     SSH_PEER_SIZE = 64,
     SSH_REASON_SIZE = 512,
-    SSH_CHANNELS_MAX = 512, /* open at once on one connection */
+    SSH_CHANNELS_MAX = 512, /* open at once on one connection, unless the owner says otherwise */
     SSH_LINGERING_MAX = 64, /* closed by us and not by the peer, which may hold 1.3 MB each in libssh */
     SSH_UNREAD_MAX = 3 << 20, /* libssh never grants more than 1.3 MB at a time: a peer beyond this ignores windows */
 };
@@ -49,7 +49,7 @@ struct ssh_conn {
     ssh_event event;
     enum ssh_phase phase;
     unsigned busy;
-    unsigned channels, lingering;
+    unsigned channels, channels_max, lingering;
     struct list chans;   /* all */
     struct list noted;   /* with something to deliver */
     struct list writers; /* short of room when they last wrote, or being opened: looked at after every turn */

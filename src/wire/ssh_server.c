@@ -164,7 +164,7 @@ static int open_session(struct server_conn *sc, ssh_message message) {
 }
 
 static int on_open(struct server_conn *sc, ssh_message message) {
-    if (sc->conn.channels >= SSH_CHANNELS_MAX) return 1;
+    if (sc->conn.channels >= sc->conn.channels_max) return 1;
     switch (ssh_message_subtype(message)) {
     case SSH_CHANNEL_SESSION: return open_session(sc, message);
     case SSH_CHANNEL_DIRECT_TCPIP: return open_direct(sc, message);

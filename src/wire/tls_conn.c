@@ -238,8 +238,8 @@ static void conn_expired(void *ctx) {
     tls_conn_finish(ctx);
 }
 
-int tls_accept(struct tls_server *server, struct loop *loop, int fd, uint64_t deadline,
-               const struct tls_events *events, void *ctx, struct tls_conn **out) {
+int tls_accept(struct tls_server *server, struct loop *loop, int fd, uint64_t deadline, const struct tls_events *events,
+               void *ctx, struct tls_conn **out) {
     struct tls_conn *conn = calloc(1, sizeof(*conn));
     if (!conn) {
         return SP_ENOMEM;

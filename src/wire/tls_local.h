@@ -21,12 +21,12 @@ struct tls_conn {
     struct loop_fd plain;  /* our end of the pair; not watched during the handshake */
     struct loop_task more; /* the turn's budget was used up */
     struct loop_timer timer;
-    struct buf in, out;    /* from the peer, to the peer */
-    bool in_end;           /* the peer said close_notify ... */
-    bool in_shut;          /* ... and the plain side was told */
-    bool in_drop;          /* the plain side is gone: what the peer still sends is thrown away */
-    bool out_end;          /* the plain side sends no more ... */
-    bool out_shut;         /* ... and the peer was told */
+    struct buf in, out; /* from the peer, to the peer */
+    bool in_end;        /* the peer said close_notify ... */
+    bool in_shut;       /* ... and the plain side was told */
+    bool in_drop;       /* the plain side is gone: what the peer still sends is thrown away */
+    bool out_end;       /* the plain side sends no more ... */
+    bool out_shut;      /* ... and the peer was told */
     const struct tls_events *events;
     void *ctx;
 };

@@ -2,7 +2,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "sallyport/base/err.h"
 #include "sallyport/probe/listeners.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

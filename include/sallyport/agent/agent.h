@@ -37,7 +37,8 @@ int agent_leave(const struct agent_config *config, struct buf *out, struct why *
 int agent_new(struct loop *loop, const struct agent_config *config, struct agent **out, struct why *why);
 void agent_free(struct agent *agent);
 
-/* The path of the local socket. */
-int agent_control_path(const struct agent_config *config, char *to, size_t size, struct why *why);
+/* Asks the agent that runs with this configuration how it is; the answer is appended to out. SP_ENOENT: none is running;
+ * others with why. */
+int agent_ask_status(const struct agent_config *config, bool as_json, struct buf *out, struct why *why);
 
 #endif

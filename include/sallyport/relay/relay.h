@@ -2,6 +2,7 @@
 #ifndef SALLYPORT_RELAY_RELAY_H
 #define SALLYPORT_RELAY_RELAY_H
 
+#include "sallyport/base/buf.h"
 #include "sallyport/base/err.h"
 #include "sallyport/base/loop.h"
 #include "sallyport/base/options.h"
@@ -30,7 +31,10 @@ int relay_new(struct loop *loop, const struct relay_config *config, struct relay
 /* Ends everything that is live, politely. NULL is allowed. */
 void relay_free(struct relay *relay);
 
-/* The path of the control socket for that configuration. SP_ETOOBIG or SP_ENOENT with why. */
-int relay_control_path(const struct relay_config *config, char *to, size_t size, struct why *why);
+/* Asks the relay that runs with this configuration, over its control socket: a verb in `words`, `input` as its standard
+ * input (NULL: none). What it prints is appended to out and err. SP_ENOENT: none is running there; others as local_call
+ * says, with why. */
+int relay_ask(const struct relay_config *config, char *const *words, size_t count, const char *input, size_t input_len,
+              struct buf *out, struct buf *err, int *exit_status, struct why *why);
 
 #endif

@@ -17,7 +17,7 @@ struct web_config {
     struct loop *loop;
     struct overview_source source; /* its store keeps logins, sessions and the audit */
     int64_t (*now)(void);          /* UTC seconds; os_realtime_s but for tests */
-    struct tls_server *tls;   /* stays the caller's; must outlive the web front */
+    struct tls_server *tls;        /* stays the caller's; must outlive the web front */
     const char *const *hosts; /* names and addresses (IPv6 without brackets) that browsers may ask for; the first is
                                  the one that is shown to people. Copied. */
     size_t host_count;        /* at least 1 */

@@ -17,15 +17,15 @@ struct pages;
 
 /* A whole request. Everything in it is the server's and valid during the call of the handler only. */
 struct page_request {
-    const char *method;   /* as sent: "GET" */
-    const char *path;     /* up to the '?', not decoded, begins with '/' */
-    const char *query;    /* after the '?', not decoded; "" when there is none */
-    const char *host;     /* the one Host header; requests with none or several never get here */
-    const uint8_t *body;  /* NULL when empty */
+    const char *method;  /* as sent: "GET" */
+    const char *path;    /* up to the '?', not decoded, begins with '/' */
+    const char *query;   /* after the '?', not decoded; "" when there is none */
+    const char *host;    /* the one Host header; requests with none or several never get here */
+    const uint8_t *body; /* NULL when empty */
     size_t body_len;
-    const char *peer;     /* the address, without the port */
+    const char *peer; /* the address, without the port */
     bool tls;
-    void *lookup;         /* for page_request_header and page_request_cookie */
+    void *lookup; /* for page_request_header and page_request_cookie */
 };
 
 /* The first header or cookie of that name, or NULL. Header names are matched without regard to case. */
@@ -38,9 +38,9 @@ struct page_response {
     const char *type;     /* Content-Type, a constant; NULL: none */
     const uint8_t *fixed; /* a body that lives as long as the program ... */
     size_t fixed_len;
-    struct buf body;      /* ... or, when there is none, one that is handed over here */
-    struct buf headers;   /* through page_response_header */
-    bool close;           /* end the connection after it */
+    struct buf body;    /* ... or, when there is none, one that is handed over here */
+    struct buf headers; /* through page_response_header */
+    bool close;         /* end the connection after it */
 };
 
 /* Adds a header. 0, SP_ENOMEM, or SP_EINVAL for a value with control characters (nothing is added). */

@@ -35,6 +35,8 @@ void ssh_conn_set_patience(struct ssh_conn *conn, unsigned idle_s, unsigned dead
 int ssh_conn_fd(const struct ssh_conn *conn);
 /* Milliseconds (loop_now) when anything was last received. */
 uint64_t ssh_conn_heard(const struct ssh_conn *conn);
+/* At most so many channels at once (512 unless said); more are refused. */
+void ssh_conn_limit_channels(struct ssh_conn *conn, unsigned most);
 /* Number of channels that are open or opening. */
 unsigned ssh_conn_channels(const struct ssh_conn *conn);
 

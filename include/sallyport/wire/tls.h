@@ -44,8 +44,8 @@ struct tls_events {
 /* Takes the TCP socket `fd` (non-blocking), does the handshake until `deadline` (on loop_now's clock, ms), then pumps:
  * at most 64 KiB wait in each direction. 0: the socket is ours, and `*out` is valid until `closed`; out may be NULL.
  * SP_ENOMEM, SP_ESYS, SP_ECRYPTO: the socket stays with the caller and no event follows. */
-int tls_accept(struct tls_server *server, struct loop *loop, int fd, uint64_t deadline,
-               const struct tls_events *events, void *ctx, struct tls_conn **out);
+int tls_accept(struct tls_server *server, struct loop *loop, int fd, uint64_t deadline, const struct tls_events *events,
+               void *ctx, struct tls_conn **out);
 /* Ends it at once. `closed` is not called. */
 void tls_conn_free(struct tls_conn *conn);
 

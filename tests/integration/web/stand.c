@@ -42,7 +42,11 @@ struct stand {
 
 static const struct service usual[] = {
     {.name = "ssh", .kind = SERVICE_SSH, .port = 22, .up = true},
-    {.name = "jupyter", .kind = SERVICE_HTTP, .port = 8888, .up = true, .path = "/",
+    {.name = "jupyter",
+     .kind = SERVICE_HTTP,
+     .port = 8888,
+     .up = true,
+     .path = "/",
      .detail = "jupyter-server 1.23.3, /home/ann/notebooks"},
     {.name = "tensorboard", .kind = SERVICE_HTTP, .port = 6006, .up = false, .path = "/"},
     {.name = "postgres", .kind = SERVICE_TCP, .port = 5432, .up = true},
@@ -51,10 +55,22 @@ static const struct service bare[] = {
     {.name = "ssh", .kind = SERVICE_SSH, .port = 22, .up = true},
 };
 static const struct service hostile[] = {
-    {.name = "ssh", .kind = SERVICE_SSH, .port = 22, .up = true, .detail = "<img src=x onerror=document.title='owned'>"},
-    {.name = "jupyter", .kind = SERVICE_HTTP, .port = 80, .up = true, .path = "/\\evil.example/?\"onclick=alert(1)",
+    {.name = "ssh",
+     .kind = SERVICE_SSH,
+     .port = 22,
+     .up = true,
+     .detail = "<img src=x onerror=document.title='owned'>"},
+    {.name = "jupyter",
+     .kind = SERVICE_HTTP,
+     .port = 80,
+     .up = true,
+     .path = "/\\evil.example/?\"onclick=alert(1)",
      .detail = "a-very-long-word-without-any-place-to-break-it-that-goes-on-and-on-and-on-and-on-and-on-and-on-and-on"},
-    {.name = "jupyter-two", .kind = SERVICE_HTTP, .port = 8889, .up = true, .path = "//evil.example/",
+    {.name = "jupyter-two",
+     .kind = SERVICE_HTTP,
+     .port = 8889,
+     .up = true,
+     .path = "//evil.example/",
      .detail = "\xe2\x80\xae gnirts \xe2\x80\xac"},
 };
 static struct filesystem disks[] = {
@@ -88,12 +104,28 @@ static int view(void *ctx, int64_t machine_id, struct machine_view *out) {
 }
 
 static void fill_status(struct stand *stand) {
-    struct status big = {.uptime_s = 446400, .load_1m = 11.24, .load_5m = 10.9, .load_15m = 10.1, .cpu_count = 16,
-                         .memory_total_bytes = 64 * GIB, .memory_used_bytes = 41 * GIB, .swap_total_bytes = 0,
-                         .swap_used_bytes = 0, .filesystems = disks, .filesystem_count = 2};
-    struct status small = {.uptime_s = 5400, .load_1m = 0.02, .load_5m = 0.05, .load_15m = 0.01, .cpu_count = 4,
-                           .memory_total_bytes = 8 * GIB, .memory_used_bytes = 900 << 20, .swap_total_bytes = 0,
-                           .swap_used_bytes = 0, .filesystems = disks, .filesystem_count = 1};
+    struct status big = {.uptime_s = 446400,
+                         .load_1m = 11.24,
+                         .load_5m = 10.9,
+                         .load_15m = 10.1,
+                         .cpu_count = 16,
+                         .memory_total_bytes = 64 * GIB,
+                         .memory_used_bytes = 41 * GIB,
+                         .swap_total_bytes = 0,
+                         .swap_used_bytes = 0,
+                         .filesystems = disks,
+                         .filesystem_count = 2};
+    struct status small = {.uptime_s = 5400,
+                           .load_1m = 0.02,
+                           .load_5m = 0.05,
+                           .load_15m = 0.01,
+                           .cpu_count = 4,
+                           .memory_total_bytes = 8 * GIB,
+                           .memory_used_bytes = 900 << 20,
+                           .swap_total_bytes = 0,
+                           .swap_used_bytes = 0,
+                           .filesystems = disks,
+                           .filesystem_count = 1};
     stand->status[0] = big;
     stand->status[1] = small;
 }

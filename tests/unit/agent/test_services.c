@@ -103,7 +103,20 @@ static void a_life(void **state) {
     fake_stop(&jupyter);
 }
 
-static void an_empty_machine_is_told_of_once(void **state) {
+static void nothing_to_publish_is_told_too(void **state) {
+    struct bench *bench = *state;
+    const struct published *list;
+    size_t count;
+    machine_has(bench, (const struct fake *const[]){NULL});
+    assert_int_equal(services_new(bench->loop, &bench->config, changed, bench, &bench->services), 0);
+    run_within(bench->loop, 3000);
+    services_list(bench->services, &list, &count);
+    assert_int_equal(count, 0);
+    run_for(bench->loop, 4500);
+    assert_int_equal(bench->changes, 1);
+}
+
+static void a_configured_service_of_an_unreadable_machine(void **state) {
     struct bench *bench = *state;
     struct why why;
     const struct published *list;
@@ -120,7 +133,8 @@ static void an_empty_machine_is_told_of_once(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_life, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(an_empty_machine_is_told_of_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nothing_to_publish_is_told_too, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_configured_service_of_an_unreadable_machine, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

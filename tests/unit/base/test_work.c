@@ -95,7 +95,7 @@ static void test_one_job_one_thread(void **state) {
         assert_int_equal(bench_submit(&bench), 0);
         assert_int_equal(loop_run(bench.loop), 0);
         /* The thread is on its way back to wait for the next one. */
-        usleep(20000);
+        usleep(100000);
     }
     assert_int_equal(work_count_threads(bench.work), 1);
     /* What was reported does not wake the loop again. */

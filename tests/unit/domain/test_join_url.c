@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "sallyport/domain/join_url.h"
@@ -104,19 +105,23 @@ static void test_cut_short(void **state) {
     }
 }
 
+static void put_tail(char *text, size_t size, size_t at) {
+    snprintf(text + at, size - at, ":443/" TOKEN "#" PRINT);
+}
+
 static void test_long_host(void **state) {
     char text[600] = "sallyport://";
     struct join_url url;
     size_t used = strlen(text);
     (void)state;
     memset(text + used, 'a', 255);
-    strcpy(text + used + 255, ":443/" TOKEN "#" PRINT);
+    put_tail(text, sizeof(text), used + 255);
     assert_int_equal(join_url_parse(text, &url, NULL), 0);
     memset(text + used, 'a', 256);
-    strcpy(text + used + 256, ":443/" TOKEN "#" PRINT);
+    put_tail(text, sizeof(text), used + 256);
     assert_int_equal(join_url_parse(text, &url, NULL), SP_EFORMAT);
     memset(text + used, 'a', 400);
-    strcpy(text + used + 400, ":443/" TOKEN "#" PRINT);
+    put_tail(text, sizeof(text), used + 400);
     assert_int_equal(join_url_parse(text, &url, NULL), SP_EFORMAT);
 }
 

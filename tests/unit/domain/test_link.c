@@ -117,6 +117,16 @@ static void test_services_newer(void **state) {
     link_message_fini(&message);
 }
 
+static void test_services_twice(void **state) {
+    struct link_message message;
+    (void)state;
+    assert_int_equal(parse("{\"kind\":\"services\",\"services\":["
+                           "{\"name\":\"a\",\"kind\":\"tcp\",\"port\":1,\"state\":\"up\"},"
+                           "{\"name\":\"a\",\"kind\":\"tcp\",\"port\":2,\"state\":\"up\"}]}",
+                           &message),
+                     SP_EFORMAT);
+}
+
 static void test_small_ones(void **state) {
     struct link_welcome welcome = {1, "0.1.0", "198.51.100.7", INT64_C(1795428000)};
     struct link_message message;
@@ -182,8 +192,6 @@ static void test_bad(void **state) {
         "{\"kind\":\"services\",\"services\":[{\"name\":\"a\",\"kind\":\"tcp\",\"port\":65536,\"state\":\"up\"}]}",
         "{\"kind\":\"services\",\"services\":[{\"name\":\"a\",\"kind\":\"tcp\",\"port\":1}]}",
         "{\"kind\":\"services\",\"services\":[{\"name\":\"a\",\"kind\":6,\"port\":1,\"state\":\"up\"}]}",
-        "{\"kind\":\"services\",\"services\":[{\"name\":\"a\",\"kind\":\"tcp\",\"port\":1,\"state\":\"up\"},"
-        "{\"name\":\"a\",\"kind\":\"tcp\",\"port\":2,\"state\":\"up\"}]}",
         "{\"kind\":\"ping\"}",
         "{\"kind\":\"ping\",\"n\":-1}",
         "{\"kind\":\"ping\",\"n\":1.0}",
@@ -278,10 +286,15 @@ static void test_format_refuses(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hello),          cmocka_unit_test(test_hello_lenient),
-        cmocka_unit_test(test_services),       cmocka_unit_test(test_services_newer),
-        cmocka_unit_test(test_small_ones),     cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_bounds),         cmocka_unit_test(test_long_error),
+        cmocka_unit_test(test_hello),
+        cmocka_unit_test(test_hello_lenient),
+        cmocka_unit_test(test_services),
+        cmocka_unit_test(test_services_newer),
+        cmocka_unit_test(test_services_twice),
+        cmocka_unit_test(test_small_ones),
+        cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_long_error),
         cmocka_unit_test(test_format_refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,6 +88,10 @@ static void nobody_listens(void **state) {
     put(&result, (struct ask_question){.host = "127.0.0.1", .port = fake.port, .request = "x", .timeout_ms = 3000});
     assert_false(result.timed_out);
     assert_int_equal(result.len, 0);
+    /* the kernel refuses this one at once, and sends nothing */
+    put(&result, (struct ask_question){.host = "224.0.0.1", .port = 9, .request = "x", .timeout_ms = 3000});
+    assert_false(result.timed_out);
+    assert_int_equal(result.len, 0);
 }
 
 static void too_long_an_answer_is_cut_off(void **state) {

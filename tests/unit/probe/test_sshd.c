@@ -96,6 +96,15 @@ static void the_configured_one_of_two(void **state) {
     assert_false(sshd_is_system(bench->root, &bench->rows[0]));
 }
 
+static void the_configured_port_comes_before_another_sshd(void **state) {
+    struct bench *bench = *state;
+    fixture_write(bench->root, "/etc/ssh/sshd_config", "Port 2300\n");
+    fixture_process(bench->root, 50, "sshd", 1, "sshd: /usr/sbin/sshd -f /x [listener] 0 of 10-100 startups", 500);
+    listens(bench, 2200, 500, 0);
+    listens(bench, 2300, 1, 0); /* systemd's, until somebody comes */
+    assert_int_equal(look(bench, true), 2300);
+}
+
 static void forwards_of_sessions_are_no_sshd(void **state) {
     struct bench *bench = *state;
     fixture_process(bench->root, 50, "sshd", 1, "sshd: root@pts/0", 500);
@@ -137,6 +146,9 @@ static void a_greeting_tells(void **state) {
     fixture_write(bench->root, "/etc/ssh/sshd_config", config);
     listens(bench, web.port, web.inode, geteuid());
     listens(bench, sshd.port, sshd.inode, geteuid());
+    bench->rows[1].uid++; /* anybody can greet on a port above 1023 */
+    assert_int_equal(look(bench, true), 0);
+    bench->rows[1].uid--;
     assert_int_equal(look(bench, true), sshd.port);
     assert_true(bench->asked);
     assert_int_equal(look(bench, true), sshd.port);
@@ -262,6 +274,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_listening_sshd_of_root, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_port_that_only_the_process_knows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_configured_one_of_two, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_configured_port_comes_before_another_sshd, set_up, tear_down),
         cmocka_unit_test_setup_teardown(forwards_of_sessions_are_no_sshd, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sshd_of_another_user_is_not_the_machines, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_configuration_names_a_port, set_up, tear_down),

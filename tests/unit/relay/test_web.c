@@ -69,8 +69,7 @@ static void take(void *ctx, int fd) {
     struct sockaddr_in *address = (struct sockaddr_in *)&peer;
     address->sin_family = AF_INET;
     address->sin_addr.s_addr = htonl(0xc6336407); /* 198.51.100.7 */
-    assert_int_equal(
-        web_accept(rig->web, fd, &peer, !rig->plain, loop_now(rig->loop.loop) + 5000, on_closed, rig), 0);
+    assert_int_equal(web_accept(rig->web, fd, &peer, !rig->plain, loop_now(rig->loop.loop) + 5000, on_closed, rig), 0);
 }
 
 static int rig_up(void **state) {
@@ -159,8 +158,8 @@ static int fetch_raw(struct rig *rig, const char *request) {
 
 static int fetch(struct rig *rig, const char *method, const char *path, const char *headers) {
     char request[4096];
-    snprintf(request, sizeof(request), "%s %s HTTP/1.1\r\nHost: " HOST "\r\nConnection: close\r\n%s%s%s%s\r\n", method, path,
-             rig->cookie[0] ? "Cookie: " : "", rig->cookie, rig->cookie[0] ? "\r\n" : "", headers);
+    snprintf(request, sizeof(request), "%s %s HTTP/1.1\r\nHost: " HOST "\r\nConnection: close\r\n%s%s%s%s\r\n", method,
+             path, rig->cookie[0] ? "Cookie: " : "", rig->cookie, rig->cookie[0] ? "\r\n" : "", headers);
     return fetch_raw(rig, request);
 }
 
@@ -262,7 +261,8 @@ static void everyone_sees_what_policy_allows(void **state) {
     assert_true(has(rig, "\"box1\"") && has(rig, "\"ssh\""));
     assert_false(has(rig, "jupyter") || has(rig, "box2"));
     assert_int_equal(fetch(rig, "GET", "/api/v1/me", ""), 200);
-    assert_true(has(rig, "{\"name\":\"bob\",\"role\":\"member\",\"relay_host\":\"relay.example\",\"relay_port\":2222}\n"));
+    assert_true(
+        has(rig, "{\"name\":\"bob\",\"role\":\"member\",\"relay_host\":\"relay.example\",\"relay_port\":2222}\n"));
     log_in(rig, rig->ada);
     assert_int_equal(fetch(rig, "GET", "/api/v1/machines", ""), 200);
     assert_true(has(rig, "\"box1\"") && has(rig, "\"box2\"") && has(rig, "\"jupyter\""));
@@ -331,7 +331,8 @@ static void logout_takes_only_our_own_page(void **state) {
     }
     assert_int_equal(fetch(rig, "GET", "/api/v1/logout", "Origin: " ORIGIN "\r\n"), 405);
     assert_int_equal(fetch(rig, "GET", "/api/v1/me", ""), 200);
-    assert_int_equal(fetch(rig, "POST", "/api/v1/logout", "Origin: " ORIGIN "\r\nSec-Fetch-Site: same-origin\r\n"), 204);
+    assert_int_equal(fetch(rig, "POST", "/api/v1/logout", "Origin: " ORIGIN "\r\nSec-Fetch-Site: same-origin\r\n"),
+                     204);
     assert_true(has(rig, "Set-Cookie: __Host-sallyport=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax\r\n"));
     assert_int_equal(fetch(rig, "GET", "/api/v1/me", ""), 401);
     assert_int_equal(fetch(rig, "POST", "/api/v1/logout", "Origin: " ORIGIN "\r\n"), 401);
@@ -343,10 +344,18 @@ static void other_hosts_are_misdirected(void **state) {
         const char *host;
         int status;
     } cases[] = {
-        {"relay.example:2222", 200},  {"RELAY.example:2222", 200}, {"192.0.2.7:2222", 200},
-        {"[2001:db8::1]:2222", 200},  {"relay.example", 421},      {"relay.example:443", 421},
-        {"evil.example:2222", 421},   {"relay.example.:2222", 421}, {"relay.example:2222@evil", 421},
-        {"x.relay.example:2222", 421}, {"", 421},                  {"2001:db8::1:2222", 421},
+        {"relay.example:2222", 200},
+        {"RELAY.example:2222", 200},
+        {"192.0.2.7:2222", 200},
+        {"[2001:db8::1]:2222", 200},
+        {"relay.example", 421},
+        {"relay.example:443", 421},
+        {"evil.example:2222", 421},
+        {"relay.example.:2222", 421},
+        {"relay.example:2222@evil", 421},
+        {"x.relay.example:2222", 421},
+        {"", 421},
+        {"2001:db8::1:2222", 421},
     };
     char request[512];
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -393,8 +402,8 @@ static void assets_are_kept_until_they_change(void **state) {
 
 static void every_answer_carries_the_shields(void **state) {
     struct rig *rig = *state;
-    static const char *const paths[] = {"/", "/login/x", "/assets/app.js", "/api/v1/me", "/api/v1/none", "/none",
-                                        "/healthz"};
+    static const char *const paths[] = {"/",     "/login/x", "/assets/app.js", "/api/v1/me", "/api/v1/none",
+                                        "/none", "/healthz"};
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         fetch(rig, "GET", paths[i], "");
         assert_true(has(rig, "Content-Security-Policy: default-src 'none'; script-src 'self';"));

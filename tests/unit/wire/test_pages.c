@@ -51,8 +51,8 @@ static void handle(void *ctx, const struct page_request *request, struct page_re
     }
     assert_int_equal(page_response_header(response, "X-Bad", "%s", "one\r\nSet-Cookie: two"), SP_EINVAL);
     assert_int_equal(page_response_header(response, "X-Good", "%d", 7), 0);
-    assert_int_equal(buf_printf(&response->body, "%s %s ? %s @ %s from %s %s cookie=%s thing=%s body=%zu", request->method,
-                                request->path, request->query, request->host, request->peer,
+    assert_int_equal(buf_printf(&response->body, "%s %s ? %s @ %s from %s %s cookie=%s thing=%s body=%zu",
+                                request->method, request->path, request->query, request->host, request->peer,
                                 request->tls ? "tls" : "plain", cookie ? cookie : "-", head ? head : "-",
                                 request->body_len),
                      0);
@@ -153,7 +153,8 @@ static void request_reaches_the_handler_whole(void **state) {
     char got[4096];
     int fd = visit(*state);
     for (int i = 0; i < 3; i++) {
-        send_text(fd, "GET /a%20b?c=%41&d HTTP/1.1\r\nHost: relay.example:1\r\nCookie: a=1; b=two\r\nX-Thing: t\r\n\r\n");
+        send_text(fd,
+                  "GET /a%20b?c=%41&d HTTP/1.1\r\nHost: relay.example:1\r\nCookie: a=1; b=two\r\nX-Thing: t\r\n\r\n");
         assert_true(receive_answer(fd, got, sizeof(got)));
         assert_true(str_starts(got, "HTTP/1.1 200 "));
         assert_non_null(strstr(got, "GET /a%20b ? c=%41&d @ relay.example:1 from 198.51.100.7 tls cookie=two thing=t "
@@ -168,7 +169,8 @@ static void request_reaches_the_handler_whole(void **state) {
 static void requests_in_one_packet_are_all_answered(void **state) {
     char got[4096];
     int fd = visit(*state);
-    send_text(fd, "GET /one HTTP/1.1\r\nHost: h\r\n\r\nHEAD /two HTTP/1.1\r\nHost: h\r\n\r\nGET /bye HTTP/1.1\r\nHost: h\r\n\r\n");
+    send_text(fd, "GET /one HTTP/1.1\r\nHost: h\r\n\r\nHEAD /two HTTP/1.1\r\nHost: h\r\n\r\nGET /bye HTTP/1.1\r\nHost: "
+                  "h\r\n\r\n");
     size_t n = receive(fd, got, sizeof(got) - 1);
     got[n] = '\0';
     assert_non_null(strstr(got, "GET /one"));
@@ -365,7 +367,10 @@ static void one_too_many_is_refused_and_room_comes_back(void **state) {
 
 static void leaving_in_the_middle_leaks_nothing(void **state) {
     struct rig *rig = *state;
-    static const char *const parts[] = {"", "GET", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: a\r\n",
+    static const char *const parts[] = {"",
+                                        "GET",
+                                        "GET / HTTP/1.1\r\n",
+                                        "GET / HTTP/1.1\r\nHost: a\r\n",
                                         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc",
                                         "GET /big HTTP/1.1\r\nHost: a\r\n\r\n"};
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {

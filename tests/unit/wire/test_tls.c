@@ -1,20 +1,19 @@
-/* The TLS layer against OpenSSL's own client: certificates, both directions, both ends' ways of leaving. */
+/* The TLS layer against OpenSSL's own client: both directions, both ends' ways of leaving. */
 #include "loop_thread.h"
 
+#include "cert_folder.h"
+
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "sallyport/wire/tls.h"
 
 #define BIG ((size_t)24 << 20)
 
 struct rig {
-    char dir[64], cert[96], key[96];
+    struct cert_folder files;
     struct tls_server *server;
     struct loop_thread loop;
     int ready[2];  /* plain ends come out here */
@@ -41,32 +40,14 @@ static void take(void *ctx, int fd) {
         0);
 }
 
-static int make_folder(void **state) {
-    struct rig *rig = calloc(1, sizeof(*rig));
-    snprintf(rig->dir, sizeof(rig->dir), "/tmp/sallyport-tls-XXXXXX");
-    assert_non_null(mkdtemp(rig->dir));
-    snprintf(rig->cert, sizeof(rig->cert), "%s/cert.pem", rig->dir);
-    snprintf(rig->key, sizeof(rig->key), "%s/key.pem", rig->dir);
-    *state = rig;
-    return 0;
-}
-
-static int drop_folder(void **state) {
-    struct rig *rig = *state;
-    unlink(rig->cert);
-    unlink(rig->key);
-    rmdir(rig->dir);
-    free(rig);
-    return 0;
-}
-
 static int rig_up(void **state) {
     struct why why = {""};
-    make_folder(state);
-    struct rig *rig = *state;
+    struct rig *rig = calloc(1, sizeof(*rig));
+    *state = rig;
+    cert_folder_init(&rig->files);
     rig->patience_ms = 5000;
-    assert_int_equal(tls_self_signed(rig->cert, rig->key, NULL, 0, &why), 0);
-    assert_int_equal(tls_server_new(rig->cert, rig->key, &rig->server, &why), 0);
+    assert_int_equal(tls_self_signed(rig->files.cert, rig->files.key, NULL, 0, &why), 0);
+    assert_int_equal(tls_server_new(rig->files.cert, rig->files.key, &rig->server, &why), 0);
     assert_int_equal(pipe2(rig->ready, O_CLOEXEC), 0);
     assert_int_equal(pipe2(rig->closed, O_CLOEXEC), 0);
     loop_thread_init(&rig->loop, take, rig);
@@ -83,7 +64,9 @@ static int rig_down(void **state) {
     close(rig->ready[1]);
     close(rig->closed[0]);
     close(rig->closed[1]);
-    return drop_folder(state);
+    cert_folder_fini(&rig->files);
+    free(rig);
+    return 0;
 }
 
 static bool soon(int fd, int ms) {
@@ -356,161 +339,12 @@ static void server_gone_closes_its_connections(void **state) {
     assert_closed(rig);
     assert_int_equal(read(client.plain, &byte, 1), 0);
     client_close(&client);
-    assert_int_equal(tls_server_new(rig->cert, rig->key, &rig->server, &why), 0);
+    assert_int_equal(tls_server_new(rig->files.cert, rig->files.key, &rig->server, &why), 0);
     loop_thread_start(&rig->loop);
-}
-
-static void file_load(const char *path, char *to, size_t size) {
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    to[fread(to, 1, size - 1, file)] = '\0';
-    fclose(file);
-}
-
-static X509 *cert_load(const char *path) {
-    FILE *file = fopen(path, "r");
-    X509 *cert = PEM_read_X509(file, NULL, NULL, NULL);
-    fclose(file);
-    assert_non_null(cert);
-    return cert;
-}
-
-/* X509_check_host refuses wildcards below a single word, so this looks by the letter. */
-static bool has_dns_name(X509 *cert, const char *name) {
-    GENERAL_NAMES *all = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
-    bool found = false;
-    for (int i = 0; i < sk_GENERAL_NAME_num(all); i++) {
-        const GENERAL_NAME *one = sk_GENERAL_NAME_value(all, i);
-        found |= one->type == GEN_DNS && strcmp((const char *)ASN1_STRING_get0_data(one->d.dNSName), name) == 0;
-    }
-    GENERAL_NAMES_free(all);
-    return found;
-}
-
-static void certificate_names_what_it_should(void **state) {
-    struct rig *rig = *state;
-    struct why why = {""};
-    struct stat info;
-    int days = 0, seconds = 0;
-    static const char *const names[] = {"relay.example", "192.0.2.7", "2001:db8::1"};
-    assert_int_equal(tls_self_signed(rig->cert, rig->key, names, 3, &why), 0);
-    assert_int_equal(stat(rig->key, &info), 0);
-    assert_int_equal(info.st_mode & 0777, 0600);
-    X509 *cert = cert_load(rig->cert);
-    assert_int_equal(X509_check_host(cert, "relay.example", 0, 0, NULL), 1);
-    assert_int_equal(X509_check_host(cert, "box1--jupyter.relay.example", 0, 0, NULL), 1);
-    assert_int_equal(X509_check_host(cert, "localhost", 0, 0, NULL), 1);
-    assert_true(has_dns_name(cert, "*.localhost"));
-    assert_false(has_dns_name(cert, "*.example"));
-    assert_int_equal(X509_check_host(cert, "other.example", 0, 0, NULL), 0);
-    assert_int_equal(X509_check_ip_asc(cert, "192.0.2.7", 0), 1);
-    assert_int_equal(X509_check_ip_asc(cert, "2001:db8::1", 0), 1);
-    assert_int_equal(X509_check_ip_asc(cert, "127.0.0.1", 0), 1);
-    assert_int_equal(X509_check_ip_asc(cert, "::1", 0), 1);
-    assert_int_equal(X509_check_ip_asc(cert, "192.0.2.8", 0), 0);
-    assert_int_equal(ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(cert)), 1);
-    assert_in_range(days, 390, 397);
-    X509_free(cert);
-}
-
-static void write_other_key(const char *path) {
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    FILE *file = fopen(path, "w");
-    PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL);
-    fclose(file);
-    EVP_PKEY_free(key);
-}
-
-static void certificate_is_kept_while_it_serves(void **state) {
-    struct rig *rig = *state;
-    struct why why = {""};
-    char first[8192], again[8192];
-    static const char *const names[] = {"relay.example", "other.example"};
-    assert_int_equal(tls_self_signed(rig->cert, rig->key, names, 1, &why), 0);
-    file_load(rig->cert, first, sizeof(first));
-    assert_int_equal(tls_self_signed(rig->cert, rig->key, names, 1, &why), 0);
-    file_load(rig->cert, again, sizeof(again));
-    assert_string_equal(first, again);
-    assert_int_equal(tls_self_signed(rig->cert, rig->key, names, 2, &why), 0);
-    file_load(rig->cert, again, sizeof(again));
-    assert_string_not_equal(first, again);
-    FILE *file = fopen(rig->key, "w");
-    fputs("not a key\n", file);
-    fclose(file);
-    assert_int_equal(tls_self_signed(rig->cert, rig->key, names, 2, &why), 0);
-    file_load(rig->cert, first, sizeof(first));
-    assert_string_not_equal(first, again);
-    write_other_key(rig->key);
-    assert_int_equal(tls_self_signed(rig->cert, rig->key, names, 2, &why), 0);
-    assert_int_equal(tls_server_new(rig->cert, rig->key, &rig->server, &why), 0);
-    tls_server_free(rig->server);
-}
-
-static void certificate_is_renewed_before_its_end(void **state) {
-    struct rig *rig = *state;
-    struct why why = {""};
-    static const struct {
-        int days;
-        bool kept;
-    } cases[] = {{29, false}, {31, true}};
-    for (size_t i = 0; i < 2; i++) {
-        char before[8192], after[8192];
-        assert_int_equal(tls_self_signed(rig->cert, rig->key, NULL, 0, &why), 0);
-        X509 *cert = cert_load(rig->cert);
-        FILE *file = fopen(rig->key, "r");
-        EVP_PKEY *key = PEM_read_PrivateKey(file, NULL, NULL, NULL);
-        fclose(file);
-        X509_gmtime_adj(X509_getm_notAfter(cert), cases[i].days * 86400L);
-        assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
-        file = fopen(rig->cert, "w");
-        PEM_write_X509(file, cert);
-        fclose(file);
-        X509_free(cert);
-        EVP_PKEY_free(key);
-        file_load(rig->cert, before, sizeof(before));
-        assert_int_equal(tls_self_signed(rig->cert, rig->key, NULL, 0, &why), 0);
-        file_load(rig->cert, after, sizeof(after));
-        assert_int_equal(strcmp(before, after) == 0, cases[i].kept);
-    }
-}
-
-static void bad_files_are_named(void **state) {
-    struct rig *rig = *state;
-    struct why why = {""};
-    char other[128], print[TLS_FINGERPRINT_SIZE], same[TLS_FINGERPRINT_SIZE];
-    static const char *const bad[] = {"not a name"};
-    snprintf(other, sizeof(other), "%s/other.pem", rig->dir);
-    assert_int_equal(tls_self_signed(rig->cert, rig->key, bad, 1, &why), SP_EINVAL);
-    assert_non_null(strstr(why.text, "not a name"));
-    assert_int_equal(tls_server_new(rig->cert, rig->key, &rig->server, &why), SP_EFORMAT);
-    assert_non_null(strstr(why.text, rig->cert));
-    assert_int_equal(tls_self_signed(rig->cert, rig->key, NULL, 0, &why), 0);
-    assert_int_equal(tls_server_new(rig->cert, other, &rig->server, &why), SP_EFORMAT);
-    assert_non_null(strstr(why.text, other));
-    write_other_key(other);
-    assert_int_equal(tls_server_new(rig->cert, other, &rig->server, &why), SP_EFORMAT);
-    assert_non_null(strstr(why.text, "not the key of the certificate"));
-    assert_int_equal(tls_server_new(rig->cert, rig->key, &rig->server, &why), 0);
-    assert_int_equal(tls_server_fingerprint(rig->server, print), 0);
-    assert_int_equal(strlen(print), 95);
-    assert_int_equal(tls_server_reload(rig->server, rig->cert, other, &why), SP_EFORMAT);
-    assert_int_equal(tls_server_fingerprint(rig->server, same), 0);
-    assert_string_equal(print, same);
-    unlink(rig->key);
-    assert_int_equal(tls_self_signed(rig->cert, rig->key, NULL, 0, &why), 0);
-    assert_int_equal(tls_server_reload(rig->server, rig->cert, rig->key, &why), 0);
-    assert_int_equal(tls_server_fingerprint(rig->server, same), 0);
-    assert_string_not_equal(print, same);
-    tls_server_free(rig->server);
-    unlink(other);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(certificate_names_what_it_should, make_folder, drop_folder),
-        cmocka_unit_test_setup_teardown(certificate_is_kept_while_it_serves, make_folder, drop_folder),
-        cmocka_unit_test_setup_teardown(certificate_is_renewed_before_its_end, make_folder, drop_folder),
-        cmocka_unit_test_setup_teardown(bad_files_are_named, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(bytes_survive_both_ways_and_both_ends_are_heard, rig_up, rig_down),
         cmocka_unit_test_setup_teardown(peer_end_comes_first_and_the_answer_still_arrives, rig_up, rig_down),
         cmocka_unit_test_setup_teardown(plain_side_leaves_and_its_last_bytes_arrive, rig_up, rig_down),
