@@ -38,7 +38,8 @@ static void agent_wait(struct agent *agent) {
     uint16_t random = 0;
     (void)secret_random(&random, sizeof random);
     uint64_t wait = agent->backoff_ms / 2 + agent->backoff_ms * random / UINT16_MAX;
-    if (wait > BACKOFF_MOST_MS) wait = BACKOFF_MOST_MS;
+    if (wait > BACKOFF_MOST_MS)
+        wait = BACKOFF_MOST_MS;
     agent->backoff_ms = agent->backoff_ms * 2 < BACKOFF_MOST_MS ? agent->backoff_ms * 2 : BACKOFF_MOST_MS;
     agent_phase_set(agent, AGENT_WAITING);
     (void)loop_timer_set(&agent->retry, wait);
@@ -46,7 +47,8 @@ static void agent_wait(struct agent *agent) {
 
 static void agent_failed(struct agent *agent, const char *reason) {
     /* The same trouble every 30 s is said once. */
-    if (strcmp(agent->last_error, reason) != 0) log_warn("%s port %u: %s", agent->to.host, agent->to.port, reason);
+    if (strcmp(agent->last_error, reason) != 0)
+        log_warn("%s port %u: %s", agent->to.host, agent->to.port, reason);
     (void)snprintf(agent->last_error, sizeof agent->last_error, "%s", reason);
     agent_wait(agent);
 }
@@ -81,7 +83,8 @@ static int conn_forwarded(void *ctx, struct ssh_chan *chan, const char *bind, ui
 
 static void conn_listening(void *ctx, const char *bind, uint16_t port, uint16_t bound, int rc) {
     struct agent *agent = ctx;
-    if (agent->tunnel) tunnel_listening(agent->tunnel, bind, port, bound, rc);
+    if (agent->tunnel)
+        tunnel_listening(agent->tunnel, bind, port, bound, rc);
 }
 
 static void agent_drop(struct agent *agent) {
@@ -97,17 +100,21 @@ static void conn_closed(void *ctx, int rc, const char *reason) {
     bool replaced = strstr(reason, "replaced by a newer connection") != NULL;
     agent_drop(agent);
     agent->conn = NULL;
-    if (agent->stopping) return;
-    if (rc == SP_ECRYPTO || rc == SP_EDENIED || replaced) agent->backoff_ms = BACKOFF_MOST_MS;
-    agent_failed(agent, replaced ? "replaced by a newer connection of this machine: is its key on a second machine, too?"
-                                 : reason);
+    if (agent->stopping)
+        return;
+    if (rc == SP_ECRYPTO || rc == SP_EDENIED || replaced)
+        agent->backoff_ms = BACKOFF_MOST_MS;
+    agent_failed(agent, replaced
+                            ? "replaced by a newer connection of this machine: is its key on a second machine, too?"
+                            : reason);
 }
 
 static const struct ssh_client_events conn_events = {
     .ready = conn_ready, .forwarded = conn_forwarded, .listening = conn_listening, .closed = conn_closed};
 
 static const char *login_name(const struct agent *agent, struct login_address *address) {
-    if (agent->config->mode != AGENT_PLAIN) return agent->to.name;
+    if (agent->config->mode != AGENT_PLAIN)
+        return agent->to.name;
     return login_address_parse(agent->config->server, address, NULL) == 0 ? address->user : agent->to.name;
 }
 
@@ -141,7 +148,8 @@ static void agent_dial(void *ctx) {
     struct agent *agent = ctx;
     agent_phase_set(agent, AGENT_DIALING);
     int rc = dial_new(agent->loop, agent->work, agent->to.host, agent->to.port, agent_dialed, agent, &agent->dial);
-    if (rc < 0) agent_failed(agent, err_text(rc));
+    if (rc < 0)
+        agent_failed(agent, err_text(rc));
 }
 
 /* At once, with a fresh backoff. */
@@ -161,11 +169,15 @@ static bool source_is_ours(const struct agent *agent) {
     struct sockaddr_storage source;
     socklen_t size = sizeof source;
     int fd = ssh_conn_fd(agent->conn);
-    if (getsockname(fd, (struct sockaddr *)&source, &size) < 0) return false;
+    if (getsockname(fd, (struct sockaddr *)&source, &size) < 0)
+        return false;
     int probe = socket(source.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (probe < 0) return true;
-    if (source.ss_family == AF_INET) ((struct sockaddr_in *)(void *)&source)->sin_port = 0;
-    if (source.ss_family == AF_INET6) ((struct sockaddr_in6 *)(void *)&source)->sin6_port = 0;
+    if (probe < 0)
+        return true;
+    if (source.ss_family == AF_INET)
+        ((struct sockaddr_in *)(void *)&source)->sin_port = 0;
+    if (source.ss_family == AF_INET6)
+        ((struct sockaddr_in6 *)(void *)&source)->sin6_port = 0;
     bool ours = bind(probe, (const struct sockaddr *)&source, size) == 0;
     (void)close(probe);
     return ours;
@@ -173,7 +185,8 @@ static bool source_is_ours(const struct agent *agent) {
 
 static void probation_over(void *ctx) {
     struct agent *agent = ctx;
-    if (!agent->conn || ssh_conn_heard(agent->conn) > agent->probation_from) return;
+    if (!agent->conn || ssh_conn_heard(agent->conn) > agent->probation_from)
+        return;
     log_info("the connection did not survive the change of the network");
     agent_again(agent);
 }
@@ -193,13 +206,15 @@ static void agent_network(void *ctx, enum netwatch_cause cause) {
     /* It may have lived through it: a question tells. */
     agent->probation_from = loop_now(agent->loop);
     agent_link_is_up(agent->link) ? agent_link_ping(agent->link) : ssh_client_nudge(agent->conn);
-    if (agent_link_is_up(agent->link)) (void)loop_timer_set(&agent->probation, PROBATION_MS);
+    if (agent_link_is_up(agent->link))
+        (void)loop_timer_set(&agent->probation, PROBATION_MS);
 }
 
 static void agent_tick(void *ctx) {
     struct agent *agent = ctx;
     (void)loop_timer_set(&agent->tick, TICK_MS);
-    if (agent->phase != AGENT_UP || !agent_link_is_up(agent->link)) return;
+    if (agent->phase != AGENT_UP || !agent_link_is_up(agent->link))
+        return;
     uint64_t silent = loop_now(agent->loop) - ssh_conn_heard(agent->conn);
     if (silent > SILENCE_MS) {
         log_info("nothing heard from the relay for %u s: connecting anew", (unsigned)(silent / 1000));
@@ -211,16 +226,20 @@ static void agent_tick(void *ctx) {
 
 static void agent_services_changed(void *ctx) {
     struct agent *agent = ctx;
-    if (agent->tunnel) tunnel_update(agent->tunnel);
-    if (agent->link) agent_link_services(agent->link);
+    if (agent->tunnel)
+        tunnel_update(agent->tunnel);
+    if (agent->link)
+        agent_link_services(agent->link);
 }
 
 static int agent_target(struct agent *agent, const char *state, struct why *why) {
     const struct agent_config *config = agent->config;
-    if (config->mode != AGENT_PLAIN) return joined_load(state, &agent->to, why);
+    if (config->mode != AGENT_PLAIN)
+        return joined_load(state, &agent->to, why);
     struct login_address address;
     int rc = login_address_parse(config->server, &address, why);
-    if (rc < 0) return rc;
+    if (rc < 0)
+        return rc;
     agent->to.port = address.port;
     (void)snprintf(agent->to.name, sizeof agent->to.name, "%.31s", address.user);
     (void)str_copy(agent->to.host, sizeof agent->to.host, address.host);
@@ -231,17 +250,22 @@ static int agent_open_state(struct agent *agent, struct why *why) {
     const struct agent_config *config = agent->config;
     char state[4096], path[4200];
     int rc = joined_state(config, state, sizeof state, why);
-    if (rc == 0) rc = os_lock_dir(state, &agent->lock_fd, why);
-    if (rc == 0) rc = agent_target(agent, state, why);
-    if (rc == 0) rc = joined_key_path(state, path, sizeof path);
-    if (rc < 0) return rc;
+    if (rc == 0)
+        rc = os_lock_dir(state, &agent->lock_fd, why);
+    if (rc == 0)
+        rc = agent_target(agent, state, why);
+    if (rc == 0)
+        rc = joined_key_path(state, path, sizeof path);
+    if (rc < 0)
+        return rc;
     if (config->mode == AGENT_PLAIN && config->identity)
         rc = keypair_load(config->identity, &agent->key, why);
     else if (config->mode == AGENT_PLAIN)
         rc = keypair_load_or_make(path, &agent->key, why);
     else
         rc = keypair_load(path, &agent->key, why);
-    if (rc < 0) return rc;
+    if (rc < 0)
+        return rc;
     if (config->mode == AGENT_PLAIN)
         log_info("logging in with the key %s %s", keypair_public(agent->key)->type, keypair_public(agent->key)->base64);
     struct local_handler handler = {.run = agent_answer, .ctx = agent};
@@ -251,7 +275,8 @@ static int agent_open_state(struct agent *agent, struct why *why) {
 
 int agent_new(struct loop *loop, const struct agent_config *config, struct agent **out, struct why *why) {
     struct agent *agent = calloc(1, sizeof *agent);
-    if (!agent) return SP_ENOMEM;
+    if (!agent)
+        return SP_ENOMEM;
     agent->loop = loop;
     agent->config = config;
     agent->lock_fd = -1;
@@ -260,10 +285,14 @@ int agent_new(struct loop *loop, const struct agent_config *config, struct agent
     loop_timer_init(loop, &agent->tick, agent_tick, agent);
     loop_timer_init(loop, &agent->probation, probation_over, agent);
     int rc = agent_open_state(agent, why);
-    if (rc == 0) rc = work_new(loop, 2, &agent->work);
-    if (rc == 0) rc = services_new(loop, &config->services, agent_services_changed, agent, &agent->services);
-    if (rc == 0) rc = netwatch_new(loop, agent_network, agent, &agent->netwatch);
-    if (rc == 0) rc = loop_timer_set(&agent->tick, TICK_MS);
+    if (rc == 0)
+        rc = work_new(loop, 2, &agent->work);
+    if (rc == 0)
+        rc = services_new(loop, &config->services, agent_services_changed, agent, &agent->services);
+    if (rc == 0)
+        rc = netwatch_new(loop, agent_network, agent, &agent->netwatch);
+    if (rc == 0)
+        rc = loop_timer_set(&agent->tick, TICK_MS);
     if (rc < 0) {
         agent_free(agent);
         return rc;
@@ -274,12 +303,14 @@ int agent_new(struct loop *loop, const struct agent_config *config, struct agent
 }
 
 void agent_free(struct agent *agent) {
-    if (!agent) return;
+    if (!agent)
+        return;
     agent->stopping = true;
     loop_timer_stop(&agent->tick);
     netwatch_free(agent->netwatch);
     dial_cancel(agent->dial);
-    if (agent->conn) ssh_conn_close(agent->conn, "the agent is stopping");
+    if (agent->conn)
+        ssh_conn_close(agent->conn, "the agent is stopping");
     loop_drain(agent->loop);
     agent_drop(agent);
     loop_timer_stop(&agent->retry);
@@ -287,6 +318,7 @@ void agent_free(struct agent *agent) {
     local_server_free(agent->local);
     work_free(agent->work);
     keypair_free(agent->key);
-    if (agent->lock_fd >= 0) (void)close(agent->lock_fd);
+    if (agent->lock_fd >= 0)
+        (void)close(agent->lock_fd);
     free(agent);
 }

@@ -16,19 +16,19 @@ static json_t *services_json(const struct agent *agent) {
     json_t *array = json_array();
     services_list(agent->services, &list, &count);
     for (size_t i = 0; i < count; i++)
-        (void)json_array_append_new(
-            array, json_pack("{s:s,s:s,s:i,s:s,s:s}", "name", list[i].service.name, "kind",
-                             service_kind_name(list[i].service.kind), "port", (int)list[i].service.port, "address",
-                             list[i].host, "state", list[i].service.up ? "up" : "down"));
+        (void)json_array_append_new(array, json_pack("{s:s,s:s,s:i,s:s,s:s}", "name", list[i].service.name, "kind",
+                                                     service_kind_name(list[i].service.kind), "port",
+                                                     (int)list[i].service.port, "address", list[i].host, "state",
+                                                     list[i].service.up ? "up" : "down"));
     return array;
 }
 
 static void status_json(const struct agent *agent, struct buf *out) {
     char since[21];
     str_time(since, agent->since);
-    json_t *object = json_pack("{s:s,s:s,s:i,s:s,s:s,s:s,s:o}", "name", agent->to.name, "relay", agent->to.host,
-                               "port", (int)agent->to.port, "state", phase_names[agent->phase], "since", since,
-                               "version", SALLYPORT_VERSION, "services", services_json(agent));
+    json_t *object = json_pack("{s:s,s:s,s:i,s:s,s:s,s:s,s:o}", "name", agent->to.name, "relay", agent->to.host, "port",
+                               (int)agent->to.port, "state", phase_names[agent->phase], "since", since, "version",
+                               SALLYPORT_VERSION, "services", services_json(agent));
     if (object && agent->last_error[0])
         (void)json_object_set_new(object, "last_error", json_string(agent->last_error));
     char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
@@ -43,11 +43,13 @@ static void status_text(const struct agent *agent, struct buf *out) {
     str_ago(ago, sizeof ago, now > agent->since ? (uint64_t)(now - agent->since) : 0);
     (void)buf_printf(out, "%s: %s to %s port %u for %s\n", agent->to.name, phase_names[agent->phase], agent->to.host,
                      agent->to.port, ago);
-    if (agent->last_error[0]) (void)buf_printf(out, "Last trouble: %s\n", agent->last_error);
+    if (agent->last_error[0])
+        (void)buf_printf(out, "Last trouble: %s\n", agent->last_error);
     const struct published *list;
     size_t count;
     services_list(agent->services, &list, &count);
-    if (!count) (void)buf_printf(out, "No service found: neither an SSH server nor a Jupyter is running here.\n");
+    if (!count)
+        (void)buf_printf(out, "No service found: neither an SSH server nor a Jupyter is running here.\n");
     for (size_t i = 0; i < count; i++)
         (void)buf_printf(out, "  %-20s %-5s port %-5u %s  %s\n", list[i].service.name,
                          service_kind_name(list[i].service.kind), list[i].service.port,
@@ -55,7 +57,7 @@ static void status_text(const struct agent *agent, struct buf *out) {
 }
 
 int agent_answer(void *ctx, char **words, size_t count, const char *input, size_t input_len, struct buf *out,
-                       struct buf *err) {
+                 struct buf *err) {
     (void)input;
     (void)input_len;
     const struct agent *agent = ctx;
@@ -78,8 +80,10 @@ int agent_ask_status(const struct agent_config *config, bool as_json, struct buf
     int status = 1;
     buf_init(&err);
     int rc = joined_state(config, state, sizeof state, why);
-    if (rc == 0) rc = os_path(path, sizeof path, state, AGENT_SOCKET);
-    if (rc == 0) rc = local_call(path, words, as_json ? 2 : 1, NULL, 0, out, &err, &status, why);
+    if (rc == 0)
+        rc = os_path(path, sizeof path, state, AGENT_SOCKET);
+    if (rc == 0)
+        rc = local_call(path, words, as_json ? 2 : 1, NULL, 0, out, &err, &status, why);
     buf_fini(&err);
     return rc;
 }

@@ -41,20 +41,24 @@ struct dial {
 };
 
 static void dial_free(struct dial *dial) {
-    if (dial->lookup) dial->lookup->dial = NULL;
+    if (dial->lookup)
+        dial->lookup->dial = NULL;
     for (size_t i = 0; i < dial->started; i++) {
         int fd = dial->tries[i].watch.fd;
         loop_fd_remove(&dial->tries[i].watch);
-        if (fd >= 0) (void)close(fd);
+        if (fd >= 0)
+            (void)close(fd);
     }
-    if (dial->found) freeaddrinfo(dial->found);
+    if (dial->found)
+        freeaddrinfo(dial->found);
     loop_timer_stop(&dial->next_timer);
     loop_timer_stop(&dial->deadline);
     free(dial);
 }
 
 void dial_cancel(struct dial *dial) {
-    if (dial) dial_free(dial);
+    if (dial)
+        dial_free(dial);
 }
 
 static void dial_finish(struct dial *dial, int rc, int fd, const char *address) {
@@ -84,7 +88,8 @@ static void try_ready(void *ctx, uint32_t events) {
     int fd = try->watch.fd, error = 0;
     socklen_t size = sizeof error;
     loop_fd_remove(&try->watch);
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0) error = errno;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+        error = errno;
     if (error) {
         (void)close(fd);
         try_failed(dial, error);
@@ -100,7 +105,8 @@ static void try_ready(void *ctx, uint32_t events) {
 
 static void dial_next(void *ctx) {
     struct dial *dial = ctx;
-    if (!dial->next || dial->started == TRIES_MAX) return;
+    if (!dial->next || dial->started == TRIES_MAX)
+        return;
     struct addrinfo *to = dial->next;
     dial->next = to->ai_next;
     struct try *try = &dial->tries[dial->started++];
@@ -108,15 +114,18 @@ static void dial_next(void *ctx) {
     loop_fd_init(&try->watch);
     int on = 1;
     int fd = socket(to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd >= 0) (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (fd >= 0)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (fd < 0 || (connect(fd, to->ai_addr, to->ai_addrlen) < 0 && errno != EINPROGRESS) ||
         loop_fd_add(dial->loop, &try->watch, fd, EPOLLOUT, try_ready, try) < 0) {
         int error = errno;
-        if (fd >= 0) (void)close(fd);
+        if (fd >= 0)
+            (void)close(fd);
         try_failed(dial, error);
         return;
     }
-    if (dial->next) (void)loop_timer_set(&dial->next_timer, NEXT_MS);
+    if (dial->next)
+        (void)loop_timer_set(&dial->next_timer, NEXT_MS);
 }
 
 static void dial_late(void *ctx) {
@@ -138,7 +147,8 @@ static void lookup_run(void *ctx) {
 
 static void lookup_drop(void *ctx) {
     struct lookup *lookup = ctx;
-    if (lookup->found) freeaddrinfo(lookup->found);
+    if (lookup->found)
+        freeaddrinfo(lookup->found);
     free(lookup);
 }
 
@@ -166,24 +176,29 @@ int dial_new(struct loop *loop, struct work *work, const char *host, uint16_t po
     struct dial *dial = calloc(1, sizeof *dial);
     struct lookup *lookup = calloc(1, sizeof *lookup);
     int rc = SP_ENOMEM;
-    if (!dial || !lookup) goto fail;
+    if (!dial || !lookup)
+        goto fail;
     dial->loop = loop;
     dial->done = done;
     dial->ctx = ctx;
     loop_timer_init(loop, &dial->next_timer, dial_next, dial);
     loop_timer_init(loop, &dial->deadline, dial_late, dial);
     rc = str_copy(lookup->host, sizeof lookup->host, host);
-    if (rc < 0) goto fail;
+    if (rc < 0)
+        goto fail;
     (void)snprintf(lookup->port, sizeof lookup->port, "%u", port);
     lookup->dial = dial;
     dial->lookup = lookup;
     rc = loop_timer_set(&dial->deadline, GIVE_UP_MS);
-    if (rc == 0) rc = work_submit(work, lookup_run, lookup_done, lookup_drop, lookup);
-    if (rc < 0) goto fail;
+    if (rc == 0)
+        rc = work_submit(work, lookup_run, lookup_done, lookup_drop, lookup);
+    if (rc < 0)
+        goto fail;
     *out = dial;
     return 0;
 fail:
-    if (dial) loop_timer_stop(&dial->deadline);
+    if (dial)
+        loop_timer_stop(&dial->deadline);
     free(dial);
     free(lookup);
     return rc;

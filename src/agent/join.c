@@ -29,14 +29,16 @@ struct join {
 static void join_stop(struct join *join, int rc, const char *reason) {
     if (join->rc == SP_EAGAIN) {
         join->rc = rc;
-        if (reason) why_set(&join->why, "%s", reason);
+        if (reason)
+            why_set(&join->why, "%s", reason);
     }
     loop_stop(join->loop);
 }
 
 static size_t answer_data(void *ctx, const uint8_t *bytes, size_t n) {
     struct join *join = ctx;
-    if (buf_len(&join->answer) + n <= ANSWER_MAX) (void)buf_append(&join->answer, bytes, n);
+    if (buf_len(&join->answer) + n <= ANSWER_MAX)
+        (void)buf_append(&join->answer, bytes, n);
     return n;
 }
 
@@ -121,7 +123,8 @@ static void join_dialed(void *ctx, int rc, int fd, const char *address, const ch
                                        .events = &join_events,
                                        .ctx = join};
     rc = ssh_client_new(&config, &join->conn);
-    if (rc < 0) join_stop(join, rc, NULL);
+    if (rc < 0)
+        join_stop(join, rc, NULL);
 }
 
 /* The relay's answer: this machine's name, or why not. */
@@ -149,15 +152,20 @@ static int join_read_answer(struct join *join, char name[static SP_NAME_SIZE]) {
 static int join_talk(struct join *join) {
     struct work *work = NULL;
     int rc = loop_new(&join->loop);
-    if (rc == 0) rc = work_new(join->loop, 1, &work);
+    if (rc == 0)
+        rc = work_new(join->loop, 1, &work);
     join->rc = SP_EAGAIN;
     if (rc == 0)
         rc = dial_new(join->loop, work, join->url->host, join->url->port, join_dialed, join, &join->dial);
-    if (rc == 0) rc = loop_run(join->loop);
-    if (rc == 0) rc = join->rc;
+    if (rc == 0)
+        rc = loop_run(join->loop);
+    if (rc == 0)
+        rc = join->rc;
     dial_cancel(join->dial);
-    if (join->conn) ssh_conn_close(join->conn, "joined");
-    if (join->loop) loop_drain(join->loop);
+    if (join->conn)
+        ssh_conn_close(join->conn, "joined");
+    if (join->loop)
+        loop_drain(join->loop);
     work_free(work);
     loop_free(join->loop);
     return rc;
@@ -170,9 +178,12 @@ int agent_join(const struct agent_config *config, const char *url_text, struct b
     char state[4096], key_path[4200];
     int lock = -1;
     int rc = join_url_parse(url_text, &url, why);
-    if (rc == 0) rc = joined_state(config, state, sizeof state, why);
-    if (rc == 0) rc = os_lock_dir(state, &lock, why);
-    if (rc < 0) return rc;
+    if (rc == 0)
+        rc = joined_state(config, state, sizeof state, why);
+    if (rc == 0)
+        rc = os_lock_dir(state, &lock, why);
+    if (rc < 0)
+        return rc;
     if (joined_load(state, &joined, NULL) == 0) {
         why_set(why, "this machine belongs to %s port %u already, as %s: sallyport-agent leave, then join again",
                 joined.host, joined.port, joined.name);
@@ -180,11 +191,14 @@ int agent_join(const struct agent_config *config, const char *url_text, struct b
         goto out;
     }
     rc = joined_key_path(state, key_path, sizeof key_path);
-    if (rc == 0) rc = keypair_load_or_make(key_path, &join.key, why);
-    if (rc < 0) goto out;
+    if (rc == 0)
+        rc = keypair_load_or_make(key_path, &join.key, why);
+    if (rc < 0)
+        goto out;
     buf_init(&join.answer);
     rc = join_talk(&join);
-    if (rc == 0) rc = join_read_answer(&join, joined.name);
+    if (rc == 0)
+        rc = join_read_answer(&join, joined.name);
     if (rc < 0) {
         why_set(why, "%s", join.why.text[0] ? join.why.text : err_text(rc));
         goto out;
@@ -194,8 +208,8 @@ int agent_join(const struct agent_config *config, const char *url_text, struct b
     (void)str_copy(joined.fingerprint, sizeof joined.fingerprint, url.fingerprint);
     rc = joined_save(state, &joined, why);
     if (rc == 0)
-        rc = buf_printf(out, "This machine is %s on %s port %u now. Next: sallyport-agent run --state %s\n", joined.name,
-                        joined.host, joined.port, state);
+        rc = buf_printf(out, "This machine is %s on %s port %u now. Next: sallyport-agent run --state %s\n",
+                        joined.name, joined.host, joined.port, state);
 out:
     buf_wipe(&join.answer);
     keypair_free(join.key);
@@ -209,11 +223,15 @@ int agent_leave(const struct agent_config *config, struct buf *out, struct why *
     char state[4096];
     int lock = -1;
     int rc = joined_state(config, state, sizeof state, why);
-    if (rc == 0) rc = os_lock_dir(state, &lock, why);
-    if (rc < 0) return rc;
+    if (rc == 0)
+        rc = os_lock_dir(state, &lock, why);
+    if (rc < 0)
+        return rc;
     rc = joined_load(state, &joined, why);
-    if (rc == SP_EFORMAT) joined.name[0] = '\0';
-    if (rc == 0 || rc == SP_EFORMAT) rc = joined_remove(state);
+    if (rc == SP_EFORMAT)
+        joined.name[0] = '\0';
+    if (rc == 0 || rc == SP_EFORMAT)
+        rc = joined_remove(state);
     if (rc == 0)
         rc = buf_printf(out, "This machine's key and its relay are forgotten. On the relay: machine remove %s\n",
                         joined.name[0] ? joined.name : "NAME");

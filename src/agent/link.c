@@ -31,19 +31,22 @@ struct agent_link {
 static void link_flush(struct agent_link *link) {
     while (link->stream && buf_len(&link->out)) {
         ssize_t n = link->stream->ops->write(link->stream, buf_head(&link->out), buf_len(&link->out));
-        if (n <= 0) return;
+        if (n <= 0)
+            return;
         buf_consume(&link->out, (size_t)n);
     }
 }
 
 static void link_lost(struct agent_link *link) {
-    if (link->stream) link->stream->ops->close(link->stream);
+    if (link->stream)
+        link->stream->ops->close(link->stream);
     link->stream = NULL;
     link->up = false;
     loop_timer_stop(&link->status_timer);
     buf_fini(&link->in);
     buf_fini(&link->out);
-    if (link->lost_told) return;
+    if (link->lost_told)
+        return;
     link->lost_told = true;
     link->lost(link->ctx);
 }
@@ -56,20 +59,24 @@ static int link_say_hello(struct agent_link *link) {
     (void)str_copy(hello.version, sizeof hello.version, SALLYPORT_VERSION);
     (void)system_boot_id("", hello.boot_id);
     (void)system_hostname("", hello.hostname, sizeof hello.hostname);
-    if (services_ssh_is_system(link->services)) sshd_keys_read("", &keys);
-    for (size_t i = 0; i < keys.count; i++) lines[i] = keys.text[i];
+    if (services_ssh_is_system(link->services))
+        sshd_keys_read("", &keys);
+    for (size_t i = 0; i < keys.count; i++)
+        lines[i] = keys.text[i];
     hello.host_keys = lines;
     hello.host_key_count = keys.count;
     return link_format_hello(&link->out, &hello);
 }
 
 void agent_link_services(struct agent_link *link) {
-    if (!link->stream) return;
+    if (!link->stream)
+        return;
     const struct published *list;
     size_t count;
     struct service plain[SERVICES_MAX];
     services_list(link->services, &list, &count);
-    for (size_t i = 0; i < count; i++) plain[i] = list[i].service;
+    for (size_t i = 0; i < count; i++)
+        plain[i] = list[i].service;
     (void)link_format_services(&link->out, plain, count);
     link_flush(link);
 }
@@ -87,7 +94,8 @@ static void link_say_status(void *ctx) {
 }
 
 void agent_link_ping(struct agent_link *link) {
-    if (!link->stream || buf_len(&link->out) >= LINK_LINE_MAX) return;
+    if (!link->stream || buf_len(&link->out) >= LINK_LINE_MAX)
+        return;
     (void)link_format_ping(&link->out, ++link->pings);
     link_flush(link);
 }
@@ -103,33 +111,43 @@ static int link_handle(struct agent_link *link, const struct link_message *messa
         log_info("the relay runs version %s and sees this machine at %s", message->welcome.version,
                  message->welcome.observed_address);
         return 0;
-    case LINK_ERROR: log_warn("the relay says: %s", message->text); return 0;
+    case LINK_ERROR:
+        log_warn("the relay says: %s", message->text);
+        return 0;
     case LINK_PONG:
-    case LINK_UNKNOWN: return 0;
-    case LINK_OTHER: return link_format_unknown(&link->out, message->of);
-    case LINK_PING: return link_format_pong(&link->out, message->n);
+    case LINK_UNKNOWN:
+        return 0;
+    case LINK_OTHER:
+        return link_format_unknown(&link->out, message->of);
+    case LINK_PING:
+        return link_format_pong(&link->out, message->n);
     case LINK_HELLO:
     case LINK_SERVICES:
-    case LINK_STATUS: return link_format_unknown(&link->out, link_kind_name(message->kind));
+    case LINK_STATUS:
+        return link_format_unknown(&link->out, link_kind_name(message->kind));
     }
     return 0;
 }
 
 static size_t link_data(void *ctx, const uint8_t *bytes, size_t n) {
     struct agent_link *link = ctx;
-    if (buf_len(&link->out) > LINK_LINE_MAX) return 0;
+    if (buf_len(&link->out) > LINK_LINE_MAX)
+        return 0;
     size_t taken = 0;
     while (taken < n) {
         const uint8_t *end = memchr(bytes + taken, '\n', n - taken);
         size_t len = end ? (size_t)(end - bytes) - taken + 1 : n - taken;
-        if (buf_len(&link->in) + len > LINK_LINE_MAX || buf_append(&link->in, bytes + taken, len) < 0) goto bad;
+        if (buf_len(&link->in) + len > LINK_LINE_MAX || buf_append(&link->in, bytes + taken, len) < 0)
+            goto bad;
         taken += len;
-        if (!end) break;
+        if (!end)
+            break;
         struct link_message message;
         struct why why = {""};
         int rc = link_parse((const char *)buf_head(&link->in), buf_len(&link->in), &message, &why);
         buf_consume(&link->in, buf_len(&link->in));
-        if (rc < 0) goto bad;
+        if (rc < 0)
+            goto bad;
         (void)link_handle(link, &message);
         link_message_fini(&message);
     }
@@ -148,7 +166,8 @@ static void link_end(void *ctx) {
 static void link_writable(void *ctx) {
     struct agent_link *link = ctx;
     link_flush(link);
-    if (link->stream && buf_len(&link->out) <= LINK_LINE_MAX) link->stream->ops->resume(link->stream);
+    if (link->stream && buf_len(&link->out) <= LINK_LINE_MAX)
+        link->stream->ops->resume(link->stream);
 }
 
 static const struct stream_events link_events = {
@@ -157,7 +176,8 @@ static const struct stream_events link_events = {
 static void link_opened(void *ctx, struct ssh_chan *chan, int rc) {
     struct agent_link *link = ctx;
     if (link->abandoned) {
-        if (chan) ssh_chan_stream(chan)->ops->close(ssh_chan_stream(chan));
+        if (chan)
+            ssh_chan_stream(chan)->ops->close(ssh_chan_stream(chan));
         free(link);
         return;
     }
@@ -171,13 +191,15 @@ static void link_opened(void *ctx, struct ssh_chan *chan, int rc) {
     agent_link_services(link);
     link_say_status(link);
     /* Its `closed` may have come while we wrote. */
-    if (link->stream) link->stream->ops->resume(link->stream);
+    if (link->stream)
+        link->stream->ops->resume(link->stream);
 }
 
 int agent_link_new(struct loop *loop, struct ssh_conn *conn, const char *name, const struct services *services,
                    void (*lost)(void *ctx), void *ctx, struct agent_link **out) {
     struct agent_link *link = calloc(1, sizeof *link);
-    if (!link) return SP_ENOMEM;
+    if (!link)
+        return SP_ENOMEM;
     link->loop = loop;
     link->conn = conn;
     link->services = services;
@@ -198,7 +220,8 @@ int agent_link_new(struct loop *loop, struct ssh_conn *conn, const char *name, c
 }
 
 void agent_link_free(struct agent_link *link) {
-    if (!link) return;
+    if (!link)
+        return;
     bool opening = !link->stream && !link->lost_told;
     link->lost_told = true;
     link_lost(link);

@@ -35,8 +35,10 @@ static void netwatch_ready(void *ctx, uint32_t events) {
     char bytes[8192];
     /* What changed does not matter, and messages that were lost (ENOBUFS) are a change, too. */
     ssize_t n;
-    while ((n = recv(watch->watch.fd, bytes, sizeof bytes, MSG_DONTWAIT)) > 0 || (n < 0 && errno == ENOBUFS)) {}
-    if (!loop_timer_is_set(&watch->settle)) (void)loop_timer_set(&watch->settle, SETTLE_MS);
+    while ((n = recv(watch->watch.fd, bytes, sizeof bytes, MSG_DONTWAIT)) > 0 || (n < 0 && errno == ENOBUFS)) {
+    }
+    if (!loop_timer_is_set(&watch->settle))
+        (void)loop_timer_set(&watch->settle, SETTLE_MS);
 }
 
 static void netwatch_look(void *ctx) {
@@ -45,13 +47,15 @@ static void netwatch_look(void *ctx) {
     uint64_t before = watch->asleep;
     watch->asleep = now;
     (void)loop_timer_set(&watch->look, LOOK_MS);
-    if (now > before + SLEEP_MS) watch->changed(watch->ctx, NETWATCH_SLEPT);
+    if (now > before + SLEEP_MS)
+        watch->changed(watch->ctx, NETWATCH_SLEPT);
 }
 
 int netwatch_new(struct loop *loop, void (*changed)(void *ctx, enum netwatch_cause cause), void *ctx,
                  struct netwatch **out) {
     struct netwatch *watch = calloc(1, sizeof *watch);
-    if (!watch) return SP_ENOMEM;
+    if (!watch)
+        return SP_ENOMEM;
     loop_fd_init(&watch->watch);
     loop_timer_init(loop, &watch->settle, netwatch_settled, watch);
     loop_timer_init(loop, &watch->look, netwatch_look, watch);
@@ -77,7 +81,8 @@ int netwatch_new(struct loop *loop, void (*changed)(void *ctx, enum netwatch_cau
 }
 
 void netwatch_free(struct netwatch *watch) {
-    if (!watch) return;
+    if (!watch)
+        return;
     int fd = watch->watch.fd;
     loop_fd_remove(&watch->watch);
     (void)close(fd);

@@ -7,18 +7,40 @@
 #define AT(member) offsetof(struct agent_config, member)
 
 static const struct option options[] = {
-    {.name = "state", .type = OPTION_TEXT, .offset = AT(state), .cli = true, .metavar = "DIR",
+    {.name = "state",
+     .type = OPTION_TEXT,
+     .offset = AT(state),
+     .cli = true,
+     .metavar = "DIR",
      .help = "folder for this machine's key and what it joined (default: by the system's habit)"},
-    {.name = "mode", .type = OPTION_CHOICE, .initial = "relay", .offset = AT(mode), .choices = "relay|plain",
+    {.name = "mode",
+     .type = OPTION_CHOICE,
+     .initial = "relay",
+     .offset = AT(mode),
+     .choices = "relay|plain",
      .help = "relay: a Sallyport relay, after `join`; plain: reverse tunnels on any SSH server"},
-    {.name = "server", .type = OPTION_TEXT, .offset = AT(server), .metavar = "USER@HOST:PORT",
+    {.name = "server",
+     .type = OPTION_TEXT,
+     .offset = AT(server),
+     .metavar = "USER@HOST:PORT",
      .help = "mode = plain: the SSH server"},
-    {.name = "server_key", .type = OPTION_TEXT, .offset = AT(server_key), .metavar = "SHA256:...",
+    {.name = "server_key",
+     .type = OPTION_TEXT,
+     .offset = AT(server_key),
+     .metavar = "SHA256:...",
      .help = "mode = plain: fingerprint of its host key (ssh-keygen -lf, any type)"},
-    {.name = "identity", .type = OPTION_TEXT, .offset = AT(identity), .metavar = "FILE",
+    {.name = "identity",
+     .type = OPTION_TEXT,
+     .offset = AT(identity),
+     .metavar = "FILE",
      .help = "mode = plain: private key to log in with (default: the one in the state folder)"},
-    {.name = "log_level", .type = OPTION_CHOICE, .initial = "info", .offset = AT(log_level), .cli = true,
-     .choices = "error|warn|info|debug", .help = "how much to say on standard error"},
+    {.name = "log_level",
+     .type = OPTION_CHOICE,
+     .initial = "info",
+     .offset = AT(log_level),
+     .cli = true,
+     .choices = "error|warn|info|debug",
+     .help = "how much to say on standard error"},
     {.name = NULL},
 };
 
@@ -33,15 +55,18 @@ const struct option_table agent_options = {.options = options, .sections = secti
 
 int agent_config_check(const struct agent_config *config, struct why *why) {
     int rc = services_config_check(&config->services, why);
-    if (rc < 0 || config->mode != AGENT_PLAIN) return rc;
+    if (rc < 0 || config->mode != AGENT_PLAIN)
+        return rc;
     struct login_address unused;
     if (!config->server || !config->server_key) {
         why_set(why, "mode = plain needs server = USER@HOST:PORT and server_key = SHA256:...");
         return SP_EINVAL;
     }
     if (strncmp(config->server_key, "SHA256:", 7) != 0 || strlen(config->server_key) != 50) {
-        why_set(why, "server_key = %s: give the fingerprint as `ssh-keygen -lf HOSTKEY.pub` prints it, SHA256: and 43 "
-                     "characters", config->server_key);
+        why_set(why,
+                "server_key = %s: give the fingerprint as `ssh-keygen -lf HOSTKEY.pub` prints it, SHA256: and 43 "
+                "characters",
+                config->server_key);
         return SP_EINVAL;
     }
     return login_address_parse(config->server, &unused, why);

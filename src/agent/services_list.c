@@ -45,7 +45,8 @@ static void set_jupyter(struct published *published, const struct jupyter_server
     const char *program = server->pid == 0 ? "Jupyter" : server->notebook ? "notebook" : "jupyter-server";
     (void)str_copy(service->path, sizeof service->path, server->base_url);
     int n = snprintf(service->detail, sizeof service->detail, "%s%s%s%s%s%s", program,
-                     server->version[0] == '\0' ? "" : " ", server->version, server->secure ? " (TLS)" : "", server->root_dir[0] == '\0' ? "" : ", ", server->root_dir);
+                     server->version[0] == '\0' ? "" : " ", server->version, server->secure ? " (TLS)" : "",
+                     server->root_dir[0] == '\0' ? "" : ", ", server->root_dir);
     if (n < 0 || (size_t)n < sizeof service->detail)
         return;
     /* cut off within a character, it would be no text any more */
@@ -131,8 +132,7 @@ static const struct jupyter_server *choose_main(const struct services_config *co
         }
     }
     if (best != NULL) {
-        *jupyter = (struct main_jupyter){
-            .port = best->listener.port, .pid = best->pid, .uid = best->listener.uid};
+        *jupyter = (struct main_jupyter){.port = best->listener.port, .pid = best->pid, .uid = best->listener.uid};
         (void)str_copy(jupyter->root_dir, sizeof jupyter->root_dir, best->root_dir);
     }
     return best;

@@ -48,7 +48,8 @@ static const struct published *published_find(const struct tunnel *tunnel, const
     size_t count;
     services_list(tunnel->services, &list, &count);
     for (size_t i = 0; i < count; i++)
-        if (strcmp(list[i].service.name, name) == 0) return &list[i];
+        if (strcmp(list[i].service.name, name) == 0)
+            return &list[i];
     return NULL;
 }
 
@@ -66,21 +67,25 @@ static void forward_add(struct tunnel *tunnel, const struct published *published
     memset(forward, 0, sizeof *forward);
     (void)str_copy(forward->name, sizeof forward->name, published->service.name);
     forward->port = wanted_port(tunnel, published);
-    if (ssh_client_listen(tunnel->conn, bind_of(tunnel, forward->name), forward->port) == 0) tunnel->count++;
+    if (ssh_client_listen(tunnel->conn, bind_of(tunnel, forward->name), forward->port) == 0)
+        tunnel->count++;
 }
 
 void tunnel_update(struct tunnel *tunnel) {
     for (size_t i = tunnel->count; i-- > 0;) {
         const struct published *published = published_find(tunnel, tunnel->forwards[i].name);
-        if (!published || wanted_port(tunnel, published) != tunnel->forwards[i].port) forward_remove(tunnel, i);
+        if (!published || wanted_port(tunnel, published) != tunnel->forwards[i].port)
+            forward_remove(tunnel, i);
     }
     const struct published *list;
     size_t count;
     services_list(tunnel->services, &list, &count);
     for (size_t i = 0; i < count && tunnel->count < SERVICES_MAX; i++) {
         size_t at = 0;
-        while (at < tunnel->count && strcmp(tunnel->forwards[at].name, list[i].service.name) != 0) at++;
-        if (at == tunnel->count) forward_add(tunnel, &list[i]);
+        while (at < tunnel->count && strcmp(tunnel->forwards[at].name, list[i].service.name) != 0)
+            at++;
+        if (at == tunnel->count)
+            forward_add(tunnel, &list[i]);
     }
 }
 
@@ -88,7 +93,8 @@ void tunnel_listening(struct tunnel *tunnel, const char *bind, uint16_t port, ui
     for (size_t i = 0; i < tunnel->count; i++) {
         struct forward *forward = &tunnel->forwards[i];
         bool same = forward->port == port && strcmp(bind_of(tunnel, forward->name), bind) == 0;
-        if (!same || forward->bound || forward->refused) continue;
+        if (!same || forward->bound || forward->refused)
+            continue;
         forward->refused = rc < 0;
         forward->bound = bound;
         if (rc < 0) {
@@ -111,9 +117,11 @@ static int service_connect(const struct published *published) {
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(published->service.port)};
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(published->service.port)};
     bool is_v4 = inet_pton(AF_INET, published->host, &v4.sin_addr) == 1;
-    if (!is_v4 && inet_pton(AF_INET6, published->host, &v6.sin6_addr) != 1) return SP_EINVAL;
+    if (!is_v4 && inet_pton(AF_INET6, published->host, &v6.sin6_addr) != 1)
+        return SP_EINVAL;
     int fd = socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return SP_ESYS;
+    if (fd < 0)
+        return SP_ESYS;
     int on = 1;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     const struct sockaddr *address = is_v4 ? (const struct sockaddr *)&v4 : (const struct sockaddr *)&v6;
@@ -131,36 +139,43 @@ static const struct published *forward_target(const struct tunnel *tunnel, const
         const struct forward *forward = &tunnel->forwards[i];
         bool meant = tunnel->plain ? forward->bound == port && port != 0
                                    : strcmp(forward->name, bind) == 0 && forward->port == port;
-        if (meant) return published_find(tunnel, forward->name);
+        if (meant)
+            return published_find(tunnel, forward->name);
     }
     return NULL;
 }
 
 int tunnel_forwarded(struct tunnel *tunnel, struct ssh_chan *chan, const char *bind, uint16_t port) {
     const struct published *published = forward_target(tunnel, bind, port);
-    if (!published) return SP_ENOENT;
+    if (!published)
+        return SP_ENOENT;
     int fd = service_connect(published);
-    if (fd < 0) return fd;
+    if (fd < 0)
+        return fd;
     struct stream *local;
     struct bridge *bridge;
     int rc = socket_stream_new(tunnel->loop, fd, &local);
-    if (rc < 0) return rc;
+    if (rc < 0)
+        return rc;
     rc = bridge_new(tunnel->loop, ssh_chan_stream(chan), local, stream_over, NULL, &bridge);
-    if (rc < 0) local->ops->close(local);
+    if (rc < 0)
+        local->ops->close(local);
     return rc;
 }
 
 static void tunnel_retry(void *ctx) {
     struct tunnel *tunnel = ctx;
     for (size_t i = tunnel->count; i-- > 0;)
-        if (tunnel->forwards[i].refused) forward_remove(tunnel, i);
+        if (tunnel->forwards[i].refused)
+            forward_remove(tunnel, i);
     tunnel_update(tunnel);
 }
 
 int tunnel_new(struct loop *loop, struct ssh_conn *conn, const struct services *services, bool plain,
                struct tunnel **out) {
     struct tunnel *tunnel = calloc(1, sizeof *tunnel);
-    if (!tunnel) return SP_ENOMEM;
+    if (!tunnel)
+        return SP_ENOMEM;
     tunnel->loop = loop;
     tunnel->conn = conn;
     tunnel->services = services;
@@ -171,7 +186,8 @@ int tunnel_new(struct loop *loop, struct ssh_conn *conn, const struct services *
 }
 
 void tunnel_free(struct tunnel *tunnel) {
-    if (!tunnel) return;
+    if (!tunnel)
+        return;
     loop_timer_stop(&tunnel->retry);
     free(tunnel);
 }

@@ -19,7 +19,8 @@ static int finish(const struct program *program, int rc, struct buf *out, const 
 static int do_join(struct program *program, int argc, char **argv) {
     struct why why = {""};
     struct buf out;
-    if (argc != 1) return program_usage(program, "join wants the line of the invite: join 'sallyport://...'");
+    if (argc != 1)
+        return program_usage(program, "join wants the line of the invite: join 'sallyport://...'");
     buf_init(&out);
     int rc = agent_join(program->config, argv[0], &out, &why);
     return finish(program, rc, &out, &why);
@@ -29,7 +30,8 @@ static int do_leave(struct program *program, int argc, char **argv) {
     (void)argv;
     struct why why = {""};
     struct buf out;
-    if (argc > 0) return program_usage(program, "leave takes no arguments");
+    if (argc > 0)
+        return program_usage(program, "leave takes no arguments");
     buf_init(&out);
     int rc = agent_leave(program->config, &out, &why);
     return finish(program, rc, &out, &why);
@@ -38,17 +40,21 @@ static int do_leave(struct program *program, int argc, char **argv) {
 static int do_run(struct program *program, int argc, char **argv) {
     (void)argv;
     struct agent_config *config = program->config;
-    if (argc > 0) return program_usage(program, "run takes no arguments");
+    if (argc > 0)
+        return program_usage(program, "run takes no arguments");
     struct why why = {""};
     int rc = agent_config_check(config, &why);
-    if (rc < 0) return program_fail(program, &why, rc);
+    if (rc < 0)
+        return program_fail(program, &why, rc);
     log_setup(levels[config->log_level]);
     struct loop *loop;
     struct agent *agent = NULL;
     rc = loop_new(&loop);
-    if (rc < 0) return program_fail(program, &why, rc);
+    if (rc < 0)
+        return program_fail(program, &why, rc);
     rc = program_catch_signals(loop);
-    if (rc == 0) rc = agent_new(loop, config, &agent, &why);
+    if (rc == 0)
+        rc = agent_new(loop, config, &agent, &why);
     if (rc < 0) {
         loop_free(loop);
         return program_fail(program, &why, rc);
@@ -64,7 +70,8 @@ static int do_status(struct program *program, int argc, char **argv) {
     struct why why = {""};
     struct buf out;
     bool as_json = argc == 1 && strcmp(argv[0], "--json") == 0;
-    if (argc > 0 && !as_json) return program_usage(program, "status takes nothing but --json");
+    if (argc > 0 && !as_json)
+        return program_usage(program, "status takes nothing but --json");
     buf_init(&out);
     int rc = agent_ask_status(program->config, as_json, &out, &why);
     return finish(program, rc, &out, &why);
@@ -73,9 +80,11 @@ static int do_status(struct program *program, int argc, char **argv) {
 static int do_check_config(struct program *program, int argc, char **argv) {
     (void)argv;
     struct why why = {""};
-    if (argc > 0) return program_usage(program, "check-config takes no arguments");
+    if (argc > 0)
+        return program_usage(program, "check-config takes no arguments");
     int rc = agent_config_check(program->config, &why);
-    if (rc < 0) return program_fail(program, &why, rc);
+    if (rc < 0)
+        return program_fail(program, &why, rc);
     (void)printf("the configuration is good\n");
     return 0;
 }

@@ -24,8 +24,8 @@ int program_usage(const struct program *program, const char *what) {
 }
 
 static void program_help(const struct program *program) {
-    (void)printf("%s %s\n%s\n\nUsage: %s COMMAND [OPTIONS] [ARGUMENTS]\n\nCommands:\n", program->name, SALLYPORT_VERSION,
-                 program->summary, program->name);
+    (void)printf("%s %s\n%s\n\nUsage: %s COMMAND [OPTIONS] [ARGUMENTS]\n\nCommands:\n", program->name,
+                 SALLYPORT_VERSION, program->summary, program->name);
     for (const struct program_command *command = program->commands; command->name; command++) {
         char left[64];
         (void)snprintf(left, sizeof left, "%s %s", command->name, command->arguments);
@@ -39,7 +39,8 @@ static void program_help(const struct program *program) {
 
 static const struct program_command *program_find(const struct program *program, const char *name) {
     for (const struct program_command *command = program->commands; command->name; command++)
-        if (strcmp(command->name, name) == 0) return command;
+        if (strcmp(command->name, name) == 0)
+            return command;
     return NULL;
 }
 
@@ -48,14 +49,16 @@ static int option_split(int argc, char **argv, char *name, size_t size, const ch
     const char *text = argv[0] + 2;
     const char *equals = strchr(text, '=');
     size_t len = equals ? (size_t)(equals - text) : strlen(text);
-    if (len >= size) len = size - 1;
+    if (len >= size)
+        len = size - 1;
     memcpy(name, text, len);
     name[len] = '\0';
     if (equals) {
         *value = equals + 1;
         return 1;
     }
-    if (argc < 2) return 0;
+    if (argc < 2)
+        return 0;
     *value = argv[1];
     return 2;
 }
@@ -65,7 +68,8 @@ static int program_options(const struct program *program, const struct program_c
                            const char **config_path, int *used, bool apply, struct why *why) {
     int i = 0;
     while (i < argc && strncmp(argv[i], "--", 2) == 0) {
-        if (command->flag && strcmp(argv[i], command->flag) == 0) break;
+        if (command->flag && strcmp(argv[i], command->flag) == 0)
+            break;
         char name[64];
         const char *value;
         if (argv[i][2] == '\0') {
@@ -81,7 +85,8 @@ static int program_options(const struct program *program, const struct program_c
             *config_path = value;
         } else if (apply) {
             int rc = options_set(program->table, program->config, name, value, why);
-            if (rc < 0) return rc;
+            if (rc < 0)
+                return rc;
         }
         i += words;
     }
@@ -92,8 +97,10 @@ static int program_options(const struct program *program, const struct program_c
 /* The file that was named must be there; the one at the usual place need not. */
 static int program_read_config(const struct program *program, const char *path, struct why *why) {
     char usual[4096];
-    if (path) return options_read(program->table, program->config, path, why);
-    if (os_default_config(usual, sizeof usual, program->role) < 0 || access(usual, F_OK) < 0) return 0;
+    if (path)
+        return options_read(program->table, program->config, path, why);
+    if (os_default_config(usual, sizeof usual, program->role) < 0 || access(usual, F_OK) < 0)
+        return 0;
     return options_read(program->table, program->config, usual, why);
 }
 
@@ -102,8 +109,10 @@ static int program_command(struct program *program, const struct program_command
     const char *config_path = NULL;
     int used = 0;
     int rc = program_options(program, command, argc, argv, &config_path, &used, false, &why);
-    if (rc == 0) rc = options_init(program->table, program->config);
-    if (rc < 0) return program_usage(program, why.text[0] ? why.text : err_text(rc));
+    if (rc == 0)
+        rc = options_init(program->table, program->config);
+    if (rc < 0)
+        return program_usage(program, why.text[0] ? why.text : err_text(rc));
     int status = 1;
     rc = program_read_config(program, config_path, &why);
     if (rc < 0) {
@@ -162,10 +171,13 @@ int program_read_input(struct buf *in, struct why *why) {
     for (;;) {
         uint8_t *tail;
         int rc = buf_reserve(in, 4096, &tail);
-        if (rc < 0) return rc;
+        if (rc < 0)
+            return rc;
         ssize_t n = read(STDIN_FILENO, tail, 4096);
-        if (n < 0) return SP_ESYS;
-        if (n == 0) return 0;
+        if (n < 0)
+            return SP_ESYS;
+        if (n == 0)
+            return 0;
         buf_commit(in, (size_t)n);
         if (buf_len(in) > INPUT_MAX) {
             why_set(why, "standard input is longer than 64 KiB");

@@ -17,9 +17,9 @@ struct program_command {
 };
 
 struct program {
-    const char *name;    /* "sallyport-relay" */
-    const char *role;    /* "relay": for the paths of configuration and state */
-    const char *summary; /* one line for --help */
+    const char *name;                       /* "sallyport-relay" */
+    const char *role;                       /* "relay": for the paths of configuration and state */
+    const char *summary;                    /* one line for --help */
     const struct program_command *commands; /* ends with name == NULL */
     const struct option_table *table;
     void *config;

@@ -12,16 +12,20 @@ static const enum log_level levels[] = {LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEV
 static int do_run(struct program *program, int argc, char **argv) {
     (void)argv;
     struct relay_config *config = program->config;
-    if (argc > 0) return program_usage(program, "run takes no arguments");
+    if (argc > 0)
+        return program_usage(program, "run takes no arguments");
     struct why why = {""};
     int rc = relay_config_check(config, &why);
-    if (rc < 0) return program_fail(program, &why, rc);
+    if (rc < 0)
+        return program_fail(program, &why, rc);
     log_setup(levels[config->log_level]);
     struct loop *loop;
     struct relay *relay = NULL;
     rc = loop_new(&loop);
-    if (rc == 0) rc = program_catch_signals(loop);
-    if (rc == 0) rc = relay_new(loop, config, &relay, &why);
+    if (rc == 0)
+        rc = program_catch_signals(loop);
+    if (rc == 0)
+        rc = relay_new(loop, config, &relay, &why);
     if (rc < 0) {
         loop_free(loop);
         return program_fail(program, &why, rc);
@@ -36,9 +40,11 @@ static int do_run(struct program *program, int argc, char **argv) {
 static int do_check_config(struct program *program, int argc, char **argv) {
     (void)argv;
     struct why why = {""};
-    if (argc > 0) return program_usage(program, "check-config takes no arguments");
+    if (argc > 0)
+        return program_usage(program, "check-config takes no arguments");
     int rc = relay_config_check(program->config, &why);
-    if (rc < 0) return program_fail(program, &why, rc);
+    if (rc < 0)
+        return program_fail(program, &why, rc);
     (void)printf("the configuration is good\n");
     return 0;
 }
@@ -46,7 +52,8 @@ static int do_check_config(struct program *program, int argc, char **argv) {
 /* Whether one of the words asks for standard input. */
 static bool wants_input(int argc, char **argv) {
     for (int i = 0; i < argc; i++)
-        if (strcmp(argv[i], "-") == 0) return true;
+        if (strcmp(argv[i], "-") == 0)
+            return true;
     return false;
 }
 

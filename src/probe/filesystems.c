@@ -32,9 +32,9 @@ static bool is_among(const char *word, const char *const *list) {
 }
 
 static bool is_real(const char *type, const char *path) {
-    static const char *const disks[] = {"ext2",   "ext3", "ext4",   "xfs",     "btrfs",    "f2fs",     "vfat",
-                                        "exfat",  "ntfs", "ntfs3",  "fuseblk", "zfs",      "bcachefs", "jfs",
-                                        "nilfs2", "msdos", "hfsplus", NULL};
+    static const char *const disks[] = {"ext2",     "ext3",  "ext4",   "xfs",   "btrfs",   "f2fs",
+                                        "vfat",     "exfat", "ntfs",   "ntfs3", "fuseblk", "zfs",
+                                        "bcachefs", "jfs",   "nilfs2", "msdos", "hfsplus", NULL};
     static const char *const remote[] = {"nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "afs", NULL};
     /* the root counts whatever it is (overlay in a container), unless a call on it may hang */
     if (strcmp(path, "/") == 0)
@@ -101,9 +101,8 @@ static void mounts_add(struct mounts *mounts, const struct mount *mount) {
         struct mount *other = &mounts->items[i];
         if (strcmp(other->device, mount->device) != 0)
             continue;
-        bool better = mount->whole != other->whole
-                          ? mount->whole
-                          : strlen(mount->filesystem.mount) < strlen(other->filesystem.mount);
+        bool better = mount->whole != other->whole ? mount->whole
+                                                   : strlen(mount->filesystem.mount) < strlen(other->filesystem.mount);
         if (better)
             *other = *mount;
         return;

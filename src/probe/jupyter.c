@@ -214,8 +214,7 @@ static int ask_port(struct jupyter_finder *finder, const struct listener *listen
             question = &finder->questions[i];
     if (question == NULL)
         return SP_EBUSY;
-    *question =
-        (struct question){.finder = finder, .inode = listener->inode, .port = listener->port, .base_url = "/"};
+    *question = (struct question){.finder = finder, .inode = listener->inode, .port = listener->port, .base_url = "/"};
     int rc = ask_question(question, listener);
     if (rc == 0)
         finder->asking++;

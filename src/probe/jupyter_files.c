@@ -199,8 +199,7 @@ static int home_of(const char *root, uid_t uid, char *to, size_t size) {
     return rc == 0 ? 0 : home_below(root, uid, to, size);
 }
 
-static int scan_home(const char *root, uid_t uid, const struct listeners *listeners,
-                     struct jupyter_servers *servers) {
+static int scan_home(const char *root, uid_t uid, const struct listeners *listeners, struct jupyter_servers *servers) {
     char home[RUNTIME_PATH_SIZE], path[RUNTIME_PATH_SIZE];
     if (home_of(root, uid, home, sizeof home) != 0 ||
         os_path(path, sizeof path, home, ".local/share/jupyter/runtime") != 0)

@@ -185,14 +185,12 @@ static void stop_asking(struct sshd_finder *finder) {
 
 static bool still_there(const struct sshd_finder *finder, const struct listeners *listeners) {
     for (size_t i = 0; i < listeners->count; i++)
-        if (listeners->items[i].inode == finder->place.inode &&
-            listeners->items[i].port == finder->place.port)
+        if (listeners->items[i].inode == finder->place.inode && listeners->items[i].port == finder->place.port)
             return true;
     return false;
 }
 
-static bool find_configured(const struct listeners *listeners, const struct sshd_config *config,
-                            struct listener *out) {
+static bool find_configured(const struct listeners *listeners, const struct sshd_config *config, struct listener *out) {
     for (size_t i = 0; i < config->port_count; i++) {
         const struct listener *listener = listeners_find(listeners, config->ports[i]);
         if (listener != NULL && listener->uid == 0) {

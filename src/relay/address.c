@@ -15,7 +15,8 @@ bool address_is_ipv6(const char *text) {
 static int address_split(const char *text, char *host, size_t size, uint16_t *port) {
     const char *colon = strrchr(text, ':');
     uint64_t number;
-    if (!colon || str_u64(colon + 1, 1, UINT16_MAX, &number) < 0) return SP_EINVAL;
+    if (!colon || str_u64(colon + 1, 1, UINT16_MAX, &number) < 0)
+        return SP_EINVAL;
     size_t len = (size_t)(colon - text);
     if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
         text++;
@@ -23,7 +24,8 @@ static int address_split(const char *text, char *host, size_t size, uint16_t *po
     } else if (memchr(text, ':', len)) {
         return SP_EINVAL;
     }
-    if (len >= size) return SP_EINVAL;
+    if (len >= size)
+        return SP_EINVAL;
     memcpy(host, text, len);
     host[len] = '\0';
     *port = (uint16_t)number;
@@ -33,7 +35,8 @@ static int address_split(const char *text, char *host, size_t size, uint16_t *po
 int address_parse(const char *text, struct address *out, struct why *why) {
     char host[64];
     struct address made = {0};
-    if (address_split(text, host, sizeof host, &made.port) < 0) goto wrong;
+    if (address_split(text, host, sizeof host, &made.port) < 0)
+        goto wrong;
     struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)&made.sockaddr;
     struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)(void *)&made.sockaddr;
     if (!host[0] || strcmp(host, "*") == 0) {

@@ -5,10 +5,10 @@
 #include "sallyport/wire/sniff.h"
 
 enum {
-    EXPLAIN_MS = 10000,     /* how long the first bytes are awaited */
-    EXPLAIN_MAX = 16,       /* at once on one connection */
-    STDIO_PORT = 65535,     /* what OpenSSH names as the origin of ssh -W and ssh -J, which have no port */
-    DISCONNECT = 1,         /* SSH_MSG_DISCONNECT, RFC 4253 section 11.1 */
+    EXPLAIN_MS = 10000, /* how long the first bytes are awaited */
+    EXPLAIN_MAX = 16,   /* at once on one connection */
+    STDIO_PORT = 65535, /* what OpenSSH names as the origin of ssh -W and ssh -J, which have no port */
+    DISCONNECT = 1,     /* SSH_MSG_DISCONNECT, RFC 4253 section 11.1 */
     BY_APPLICATION = 11,
 };
 
@@ -43,7 +43,8 @@ static void answer_ssh(struct buf *to, const char *text) {
     uint32_t len = (uint32_t)strlen(text);
     uint32_t payload = 1 + 4 + 4 + len + 4;
     uint32_t padding = 8 - (5 + payload) % 8;
-    if (padding < 4) padding += 8;
+    if (padding < 4)
+        padding += 8;
     (void)buf_printf(to, "SSH-2.0-sallyport\r\n");
     put_u32(to, 1 + payload + padding);
     uint8_t head[2] = {(uint8_t)padding, DISCONNECT};
@@ -67,8 +68,10 @@ static void answer_http(struct buf *to, const char *text) {
 static void explanation_flush(struct explanation *e) {
     while (buf_len(&e->answer)) {
         ssize_t n = e->stream->ops->write(e->stream, buf_head(&e->answer), buf_len(&e->answer));
-        if (n == 0) return;
-        if (n < 0) break;
+        if (n == 0)
+            return;
+        if (n < 0)
+            break;
         buf_consume(&e->answer, (size_t)n);
     }
     e->stream->ops->end(e->stream);
@@ -77,12 +80,17 @@ static void explanation_flush(struct explanation *e) {
 
 static size_t explanation_data(void *ctx, const uint8_t *bytes, size_t n) {
     struct explanation *e = ctx;
-    if (e->answering) return n;
-    if (buf_append(&e->heard, bytes, n < 16 ? n : 16) < 0) return n;
+    if (e->answering)
+        return n;
+    if (buf_append(&e->heard, bytes, n < 16 ? n : 16) < 0)
+        return n;
     enum sniff kind = sniff_bytes(buf_head(&e->heard), buf_len(&e->heard));
-    if (kind == SNIFF_MORE) return n;
-    if (kind == SNIFF_SSH) answer_ssh(&e->answer, e->text);
-    if (kind == SNIFF_HTTP) answer_http(&e->answer, e->text);
+    if (kind == SNIFF_MORE)
+        return n;
+    if (kind == SNIFF_SSH)
+        answer_ssh(&e->answer, e->text);
+    if (kind == SNIFF_HTTP)
+        answer_http(&e->answer, e->text);
     e->answering = true;
     explanation_flush(e);
     return n;
@@ -90,7 +98,8 @@ static size_t explanation_data(void *ctx, const uint8_t *bytes, size_t n) {
 
 static void explanation_end(void *ctx) {
     struct explanation *e = ctx;
-    if (!e->answering) explanation_free(e);
+    if (!e->answering)
+        explanation_free(e);
 }
 
 static void explanation_over(void *ctx) {
@@ -99,13 +108,12 @@ static void explanation_over(void *ctx) {
 
 static void explanation_writable(void *ctx) {
     struct explanation *e = ctx;
-    if (e->answering) explanation_flush(e);
+    if (e->answering)
+        explanation_flush(e);
 }
 
-static const struct stream_events explanation_events = {.data = explanation_data,
-                                                        .end = explanation_end,
-                                                        .writable = explanation_writable,
-                                                        .closed = explanation_over};
+static const struct stream_events explanation_events = {
+    .data = explanation_data, .end = explanation_end, .writable = explanation_writable, .closed = explanation_over};
 
 void explain(struct peer *peer, struct ssh_chan *chan, uint16_t origin_port, const char *text) {
     struct stream *stream = ssh_chan_stream(chan);

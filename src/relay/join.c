@@ -13,7 +13,8 @@ static int join_token(const char *line, char to[static SECRET_TOKEN_LEN + 1], st
     char text[1024];
     size_t begin = strspn(line, " \t\r\n");
     size_t len = strcspn(line + begin, " \t\r\n");
-    if (len == 0 || len >= sizeof text) goto wrong;
+    if (len == 0 || len >= sizeof text)
+        goto wrong;
     memcpy(text, line + begin, len);
     text[len] = '\0';
     if (secret_is_token(text)) {
@@ -22,7 +23,8 @@ static int join_token(const char *line, char to[static SECRET_TOKEN_LEN + 1], st
     }
     struct join_url url;
     int rc = join_url_parse(text, &url, why);
-    if (rc < 0) return rc;
+    if (rc < 0)
+        return rc;
     memcpy(to, url.token, SECRET_TOKEN_LEN + 1);
     secret_wipe(&url, sizeof url);
     return 0;
@@ -35,10 +37,12 @@ static int join_redeem(struct peer *peer, const char *line, struct invite_result
     char token[SECRET_TOKEN_LEN + 1];
     uint8_t hash[DIGEST_SIZE];
     int rc = join_token(line, token, why);
-    if (rc < 0) return rc;
+    if (rc < 0)
+        return rc;
     rc = digest_sha256(token, SECRET_TOKEN_LEN, hash);
     secret_wipe(token, sizeof token);
-    if (rc < 0) return rc;
+    if (rc < 0)
+        return rc;
     struct key_text key = {.type = peer->key->type,
                            .base64 = peer->key->base64,
                            .fingerprint = peer->key->fingerprint,
@@ -66,10 +70,12 @@ int join_run(struct peer *peer, const char *line, struct buf *out) {
     relay_audit(peer->relay, result.name, "join", result.kind == INVITE_MACHINE ? "machine" : "user", "ok",
                 peer->key->fingerprint);
     log_info("%s joined from %s with the key %s", result.name, ssh_conn_peer(peer->conn), peer->key->fingerprint);
-    if (result.replaced) relay_rights_changed(peer->relay);
+    if (result.replaced)
+        relay_rights_changed(peer->relay);
     if (result.kind == INVITE_MACHINE)
         join_print(json_pack("{s:s,s:s}", "joined", "machine", "name", result.name), out);
     else
-        join_print(json_pack("{s:s,s:s,s:s}", "joined", "user", "name", result.name, "role", role_name(result.role)), out);
+        join_print(json_pack("{s:s,s:s,s:s}", "joined", "user", "name", result.name, "role", role_name(result.role)),
+                   out);
     return 0;
 }

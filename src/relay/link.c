@@ -11,11 +11,13 @@ struct link {
     struct peer *peer;
     struct stream *stream;
     struct buf in, out;
+    struct loop_task finish;
     bool greeted;
-    bool over; /* nothing is read any more; what is in `out` still goes */
+    bool over; /* nothing is read any more; what is in `out` still goes, then the link is closed */
 };
 
 static void link_free(struct link *link) {
+    loop_task_cancel(&link->finish);
     link->peer->link_session = NULL;
     link->stream->ops->close(link->stream);
     buf_fini(&link->in);
@@ -26,10 +28,16 @@ static void link_free(struct link *link) {
 static void link_flush(struct link *link) {
     while (buf_len(&link->out)) {
         ssize_t n = link->stream->ops->write(link->stream, buf_head(&link->out), buf_len(&link->out));
-        if (n <= 0) return;
+        if (n <= 0)
+            return;
         buf_consume(&link->out, (size_t)n);
     }
-    if (link->over) link->stream->ops->end(link->stream);
+    if (link->over)
+        loop_task_post(&link->finish);
+}
+
+static void link_finish(void *ctx) {
+    link_free(ctx);
 }
 
 /* Says why, then ends the link; the tunnels stay. */
@@ -56,7 +64,8 @@ static int link_handle(struct link *link, struct link_message *message) {
         return 0;
     }
     switch (message->kind) {
-    case LINK_HELLO: return link_hello(link, &message->hello);
+    case LINK_HELLO:
+        return link_hello(link, &message->hello);
     case LINK_SERVICES:
         machine_set_described(machine, message->services.list, message->services.count);
         message->services.list = NULL; /* handed over */
@@ -68,12 +77,18 @@ static int link_handle(struct link *link, struct link_message *message) {
         machine->has_status = true;
         status_init(&message->status);
         return 0;
-    case LINK_PING: return link_format_pong(&link->out, message->n);
-    case LINK_ERROR: log_warn("%s reports: %s", machine->name, message->text); return 0;
+    case LINK_PING:
+        return link_format_pong(&link->out, message->n);
+    case LINK_ERROR:
+        log_warn("%s reports: %s", machine->name, message->text);
+        return 0;
     case LINK_PONG:
-    case LINK_UNKNOWN: return 0;
-    case LINK_OTHER: return link_format_unknown(&link->out, message->of);
-    case LINK_WELCOME: return link_format_unknown(&link->out, "welcome");
+    case LINK_UNKNOWN:
+        return 0;
+    case LINK_OTHER:
+        return link_format_unknown(&link->out, message->of);
+    case LINK_WELCOME:
+        return link_format_unknown(&link->out, "welcome");
     }
     return 0;
 }
@@ -86,14 +101,16 @@ static void link_line(struct link *link, const char *line, size_t len) {
         link_refuse(link, why.text[0] ? why.text : err_text(rc));
         return;
     }
-    if (link_handle(link, &message) < 0) link_refuse(link, "out of memory");
+    if (link_handle(link, &message) < 0)
+        link_refuse(link, "out of memory");
     link_message_fini(&message);
 }
 
 static size_t link_data(void *ctx, const uint8_t *bytes, size_t n) {
     struct link *link = ctx;
     /* A peer that does not read our answers is not read either. */
-    if (buf_len(&link->out) > LINK_LINE_MAX) return 0;
+    if (buf_len(&link->out) > LINK_LINE_MAX)
+        return 0;
     size_t taken = 0;
     while (taken < n && !link->over && link->peer->machine) {
         const uint8_t *end = memchr(bytes + taken, '\n', n - taken);
@@ -107,7 +124,8 @@ static size_t link_data(void *ctx, const uint8_t *bytes, size_t n) {
             break;
         }
         taken += len;
-        if (!end) break;
+        if (!end)
+            break;
         link_line(link, (const char *)buf_head(&link->in), buf_len(&link->in));
         buf_consume(&link->in, buf_len(&link->in));
     }
@@ -119,13 +137,13 @@ static void link_end(void *ctx) {
     struct link *link = ctx;
     link->over = true;
     link_flush(link);
-    link_free(link);
 }
 
 static void link_writable(void *ctx) {
     struct link *link = ctx;
     link_flush(link);
-    if (buf_len(&link->out) <= LINK_LINE_MAX) link->stream->ops->resume(link->stream);
+    if (!link->over && buf_len(&link->out) <= LINK_LINE_MAX)
+        link->stream->ops->resume(link->stream);
 }
 
 static void link_closed(void *ctx) {
@@ -136,17 +154,20 @@ static const struct stream_events link_events = {
     .data = link_data, .end = link_end, .writable = link_writable, .closed = link_closed};
 
 int link_begin(struct peer *peer, struct ssh_chan *chan, struct why *why) {
-    if (!peer->machine) return SP_ECLOSED;
+    if (!peer->machine)
+        return SP_ECLOSED;
     if (peer->link_session) {
         why_set(why, "this connection has a link already");
         return SP_EEXIST;
     }
     struct link *link = calloc(1, sizeof *link);
-    if (!link) return SP_ENOMEM;
+    if (!link)
+        return SP_ENOMEM;
     link->peer = peer;
     link->stream = ssh_chan_stream(chan);
     buf_init(&link->in);
     buf_init(&link->out);
+    loop_task_init(peer->relay->loop, &link->finish, link_finish, link);
     peer->link_session = link;
     stream_listen(link->stream, &link_events, link);
     return 0;

@@ -18,7 +18,7 @@ enum {
     ACCEPTS_PER_TURN = 64,
     SILENT_MS = 2000, /* who says nothing for so long is taken for an SSH client that waits for our line */
     PEEK_SIZE = 256,
-    PAUSE_MS = 100,   /* no accepting for so long when descriptors ran out */
+    PAUSE_MS = 100, /* no accepting for so long when descriptors ran out */
 };
 
 /* A connection that has not logged in. The newest are wanted: when there are too many, one that has said nothing yet
@@ -46,7 +46,8 @@ struct listener {
 static void guest_free(struct guest *guest) {
     int fd = guest->watch.fd;
     loop_fd_remove(&guest->watch);
-    if (fd >= 0) (void)close(fd);
+    if (fd >= 0)
+        (void)close(fd);
     loop_timer_stop(&guest->timer);
     list_remove(&guest->link);
     guest->listener->guests--;
@@ -64,7 +65,8 @@ static void guest_evict(struct guest *guest, const char *message) {
 }
 
 void listener_release(void *guest) {
-    if (guest) guest_free(guest);
+    if (guest)
+        guest_free(guest);
 }
 
 static void guest_late(void *ctx) {
@@ -80,9 +82,12 @@ static void guest_to_ssh(struct guest *guest, const char *banner) {
     loop_timer_init(listener->relay->loop, &guest->timer, guest_late, guest);
     uint64_t left = guest->deadline > now ? guest->deadline - now : 0;
     int rc = loop_timer_set(&guest->timer, left);
-    if (rc < 0) (void)close(fd);
-    else rc = peer_accept(listener->relay, fd, guest->text, banner, guest, &guest->peer);
-    if (rc < 0) guest_free(guest);
+    if (rc < 0)
+        (void)close(fd);
+    else
+        rc = peer_accept(listener->relay, fd, guest->text, banner, guest, &guest->peer);
+    if (rc < 0)
+        guest_free(guest);
 }
 
 static void guest_to_web(struct guest *guest, bool tls) {
@@ -112,7 +117,8 @@ static void guest_ready(void *ctx, uint32_t events) {
     struct guest *guest = ctx;
     uint8_t bytes[PEEK_SIZE];
     ssize_t n = recv(guest->watch.fd, bytes, sizeof bytes, MSG_PEEK);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
     if (n <= 0) {
         guest_free(guest);
         return;
@@ -125,23 +131,32 @@ static void guest_ready(void *ctx, uint32_t events) {
         list_append(&guest->listener->talking, &guest->link);
         guest_to_ssh(guest, banner);
         return;
-    case SNIFF_TLS: guest_to_web(guest, true); return;
-    case SNIFF_HTTP: guest_to_web(guest, false); return;
-    case SNIFF_MORE: (void)loop_fd_set(&guest->watch, EPOLLIN | EPOLLET); return; /* woken by the next byte */
+    case SNIFF_TLS:
+        guest_to_web(guest, true);
+        return;
+    case SNIFF_HTTP:
+        guest_to_web(guest, false);
+        return;
+    case SNIFF_MORE:
+        (void)loop_fd_set(&guest->watch, EPOLLIN | EPOLLET);
+        return; /* woken by the next byte */
     case SNIFF_DOOR:
-    case SNIFF_UNKNOWN: break;
+    case SNIFF_UNKNOWN:
+        break;
     }
     guest_free(guest);
 }
 
 static void listener_make_room(struct listener *listener) {
     struct list *from = list_is_empty(&listener->silent) ? &listener->talking : &listener->silent;
-    if (!list_is_empty(from)) guest_evict(list_item(from->next, struct guest, link), "too many connections");
+    if (!list_is_empty(from))
+        guest_evict(list_item(from->next, struct guest, link), "too many connections");
 }
 
 static void guest_new(struct listener *listener, int fd, const struct sockaddr_storage *address) {
     struct relay *relay = listener->relay;
-    if (listener->guests >= listener->guests_max) listener_make_room(listener);
+    if (listener->guests >= listener->guests_max)
+        listener_make_room(listener);
     struct guest *guest = calloc(1, sizeof *guest);
     if (!guest) {
         (void)close(fd);
@@ -153,7 +168,8 @@ static void guest_new(struct listener *listener, int fd, const struct sockaddr_s
     const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)address;
     const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)address;
     const void *bytes = address->ss_family == AF_INET ? (const void *)&v4->sin_addr : (const void *)&v6->sin6_addr;
-    if (!inet_ntop(address->ss_family, bytes, guest->text, sizeof guest->text)) guest->text[0] = '\0';
+    if (!inet_ntop(address->ss_family, bytes, guest->text, sizeof guest->text))
+        guest->text[0] = '\0';
     int on = 1;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     list_append(&listener->silent, &guest->link);
@@ -165,11 +181,13 @@ static void guest_new(struct listener *listener, int fd, const struct sockaddr_s
         guest_free(guest);
         return;
     }
-    if (loop_timer_set(&guest->timer, SILENT_MS) < 0) guest_free(guest);
+    if (loop_timer_set(&guest->timer, SILENT_MS) < 0)
+        guest_free(guest);
 }
 
 static void listener_arm(struct listener *listener, uint32_t events) {
-    for (size_t i = 0; i < listener->socket_count; i++) (void)loop_fd_set(&listener->sockets[i], events);
+    for (size_t i = 0; i < listener->socket_count; i++)
+        (void)loop_fd_set(&listener->sockets[i], events);
 }
 
 static void listener_resume(void *ctx) {
@@ -183,8 +201,7 @@ static void socket_ready(void *ctx, uint32_t events) {
         for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
             struct sockaddr_storage address;
             socklen_t size = sizeof address;
-            int fd = accept4(listener->sockets[s].fd, (struct sockaddr *)&address, &size,
-                             SOCK_NONBLOCK | SOCK_CLOEXEC);
+            int fd = accept4(listener->sockets[s].fd, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
             if (fd >= 0) {
                 guest_new(listener, fd, &address);
                 continue;
@@ -193,10 +210,12 @@ static void socket_ready(void *ctx, uint32_t events) {
                 log_warn("cannot accept a connection: %s", strerror(errno));
                 listener_make_room(listener);
                 listener_arm(listener, 0);
-                if (loop_timer_set(&listener->pause, PAUSE_MS) < 0) listener_resume(listener);
+                if (loop_timer_set(&listener->pause, PAUSE_MS) < 0)
+                    listener_resume(listener);
                 return;
             }
-            if (errno == EAGAIN) break;
+            if (errno == EAGAIN)
+                break;
         }
     }
 }
@@ -209,13 +228,18 @@ static int socket_open(struct listener *listener, const struct sockaddr *address
     }
     int on = 1;
     int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) goto fail;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0) goto fail;
-    if (address->sa_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0) goto fail;
-    if (bind(fd, address, size) < 0 || listen(fd, BACKLOG) < 0) goto fail;
+    if (fd < 0)
+        goto fail;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
+        goto fail;
+    if (address->sa_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
+        goto fail;
+    if (bind(fd, address, size) < 0 || listen(fd, BACKLOG) < 0)
+        goto fail;
     struct loop_fd *watch = &listener->sockets[listener->socket_count];
     loop_fd_init(watch);
-    if (loop_fd_add(listener->relay->loop, watch, fd, EPOLLIN, socket_ready, listener) < 0) goto fail;
+    if (loop_fd_add(listener->relay->loop, watch, fd, EPOLLIN, socket_ready, listener) < 0)
+        goto fail;
     listener->socket_count++;
     log_info("listening on %s", text);
     return 0;
@@ -225,19 +249,22 @@ fail:
             : errno == EACCES   ? ". Ports below 1024 are for root (or: setcap cap_net_bind_service=+ep)"
                                 : "");
     int rc = errno == EADDRINUSE ? SP_EBUSY : SP_ESYS;
-    if (fd >= 0) (void)close(fd);
+    if (fd >= 0)
+        (void)close(fd);
     return rc;
 }
 
 static int listen_on(struct listener *listener, const char *text, struct why *why) {
     struct address parsed;
     int rc = address_parse(text, &parsed, why);
-    if (rc < 0) return rc;
+    if (rc < 0)
+        return rc;
     if (!parsed.any)
         return socket_open(listener, (const struct sockaddr *)&parsed.sockaddr, parsed.size, text, why);
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(parsed.port)};
     rc = socket_open(listener, (const struct sockaddr *)&v4, sizeof v4, text, why);
-    if (rc < 0) return rc;
+    if (rc < 0)
+        return rc;
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(parsed.port)};
     rc = socket_open(listener, (const struct sockaddr *)&v6, sizeof v6, text, why);
     /* A machine without IPv6 listens on IPv4 alone. */
@@ -246,7 +273,8 @@ static int listen_on(struct listener *listener, const char *text, struct why *wh
 
 int listener_new(struct relay *relay, struct listener **out, struct why *why) {
     struct listener *listener = calloc(1, sizeof *listener);
-    if (!listener) return SP_ENOMEM;
+    if (!listener)
+        return SP_ENOMEM;
     listener->relay = relay;
     list_init(&listener->silent);
     list_init(&listener->talking);
@@ -266,7 +294,8 @@ int listener_new(struct relay *relay, struct listener **out, struct why *why) {
 }
 
 void listener_free(struct listener *listener) {
-    if (!listener) return;
+    if (!listener)
+        return;
     for (size_t i = 0; i < listener->socket_count; i++) {
         int fd = listener->sockets[i].fd;
         loop_fd_remove(&listener->sockets[i]);

@@ -28,7 +28,8 @@ int machine_arrive(struct peer *peer) {
     struct relay *relay = peer->relay;
     char key[24];
     struct machine_live *machine = calloc(1, sizeof *machine);
-    if (!machine) return SP_ENOMEM;
+    if (!machine)
+        return SP_ENOMEM;
     machine->id = peer->id;
     machine->peer = peer;
     machine->since = os_realtime_s();
@@ -56,7 +57,8 @@ int machine_arrive(struct peer *peer) {
 
 void machine_depart(struct peer *peer) {
     struct machine_live *machine = peer->machine;
-    if (!machine) return;
+    if (!machine)
+        return;
     char key[24];
     (void)map_remove(peer->relay->machines, machine_key(machine->id, key));
     (void)store_machine_seen(peer->relay->store, &machine->id, 1, os_realtime_s());
@@ -81,22 +83,26 @@ static void machine_describe(const struct machine_live *machine, struct service 
 
 int machine_forward(struct peer *peer, const char *bind, uint16_t port, struct why *why) {
     struct machine_live *machine = peer->machine;
-    if (!machine) return SP_ECLOSED;
+    if (!machine)
+        return SP_ECLOSED;
     int rc = service_name_check(bind, why);
-    if (rc < 0) return rc;
+    if (rc < 0)
+        return rc;
     if (port == 0) {
         why_set(why, "a service needs a port: -R %s:PORT:localhost:PORT", bind);
         return SP_EINVAL;
     }
     size_t i = 0;
-    while (i < machine->forward_count && strcmp(machine->forwards[i].name, bind) != 0) i++;
+    while (i < machine->forward_count && strcmp(machine->forwards[i].name, bind) != 0)
+        i++;
     if (i == SERVICES_MAX) {
         why_set(why, "too many services: at most %d a machine", SERVICES_MAX);
         return SP_ETOOBIG;
     }
     if (i == machine->forward_count) {
         struct service *grown = reallocarray(machine->forwards, i + 1, sizeof *grown);
-        if (!grown) return SP_ENOMEM;
+        if (!grown)
+            return SP_ENOMEM;
         machine->forwards = grown;
         machine->forward_count++;
     }
@@ -110,9 +116,11 @@ int machine_forward(struct peer *peer, const char *bind, uint16_t port, struct w
 
 void machine_unforward(struct peer *peer, const char *bind, uint16_t port) {
     struct machine_live *machine = peer->machine;
-    if (!machine) return;
+    if (!machine)
+        return;
     for (size_t i = 0; i < machine->forward_count; i++) {
-        if (strcmp(machine->forwards[i].name, bind) != 0 || machine->forwards[i].port != port) continue;
+        if (strcmp(machine->forwards[i].name, bind) != 0 || machine->forwards[i].port != port)
+            continue;
         machine->forward_count--;
         memmove(&machine->forwards[i], &machine->forwards[i + 1],
                 (machine->forward_count - i) * sizeof machine->forwards[0]);
@@ -125,12 +133,14 @@ void machine_set_described(struct machine_live *machine, struct service *list, s
     free(machine->described);
     machine->described = list;
     machine->described_count = count;
-    for (size_t i = 0; i < machine->forward_count; i++) machine_describe(machine, &machine->forwards[i]);
+    for (size_t i = 0; i < machine->forward_count; i++)
+        machine_describe(machine, &machine->forwards[i]);
 }
 
 int machine_view(void *ctx, int64_t machine_id, struct machine_view *out) {
     const struct machine_live *machine = machine_find(ctx, machine_id);
-    if (!machine) return SP_ENOENT;
+    if (!machine)
+        return SP_ENOENT;
     out->online = true;
     out->since = machine->since;
     out->route = ROUTE_RELAYED;

@@ -10,9 +10,11 @@ static const char join_user[] = "join";
 
 /* Anybody's key may join: what it may do is decided by the token, on one channel, within the guest's 20 s. */
 static bool login_join(struct peer *peer, const struct pubkey *key, bool proven) {
-    if (!proven) return true;
+    if (!proven)
+        return true;
     peer->key = malloc(sizeof *peer->key);
-    if (!peer->key) return false;
+    if (!peer->key)
+        return false;
     *peer->key = *key;
     peer->kind = PEER_JOINING;
     ssh_conn_limit_channels(peer->conn, 1);
@@ -21,7 +23,8 @@ static bool login_join(struct peer *peer, const struct pubkey *key, bool proven)
 }
 
 static bool login_user(struct peer *peer, const struct key_owner *owner) {
-    if (store_user_subject(peer->relay->store, owner->id, &peer->subject) < 0) return false;
+    if (store_user_subject(peer->relay->store, owner->id, &peer->subject) < 0)
+        return false;
     peer->kind = PEER_USER;
     ssh_conn_set_patience(peer->conn, PERSON_IDLE_S, 0);
     return true;
@@ -36,12 +39,15 @@ static bool login_machine(struct peer *peer) {
 static bool peer_login(void *ctx, struct ssh_conn *conn, const char *user, const struct pubkey *key, bool proven) {
     struct relay *relay = ctx;
     struct peer *peer = ssh_conn_context(conn);
-    if (strcmp(user, join_user) == 0) return login_join(peer, key, proven);
+    if (strcmp(user, join_user) == 0)
+        return login_join(peer, key, proven);
     struct key_owner owner;
-    if (store_key_find(relay->store, key->fingerprint, &owner) < 0) return false;
+    if (store_key_find(relay->store, key->fingerprint, &owner) < 0)
+        return false;
     bool known = owner.kind != KEY_OWNER_NONE && strcmp(owner.name, user) == 0 && !owner.disabled;
     if (!known || !proven) {
-        if (!known && proven) relay_audit(relay, ssh_conn_peer(conn), "login", user, "refused", key->fingerprint);
+        if (!known && proven)
+            relay_audit(relay, ssh_conn_peer(conn), "login", user, "refused", key->fingerprint);
         return known;
     }
     peer->id = owner.id;
@@ -75,7 +81,8 @@ static int peer_session(void *ctx, struct ssh_chan *chan, const struct ssh_sessi
     (void)ctx;
     struct peer *peer = ssh_conn_context(ssh_chan_conn(chan));
     if (peer->kind == PEER_MACHINE) {
-        if (request->subsystem && strcmp(request->subsystem, "sallyport") == 0) return link_begin(peer, chan, why);
+        if (request->subsystem && strcmp(request->subsystem, "sallyport") == 0)
+            return link_begin(peer, chan, why);
         why_set(why, "a machine's key is for its tunnels only: log in with a user's key");
         return SP_EDENIED;
     }
@@ -89,7 +96,8 @@ static int peer_session(void *ctx, struct ssh_chan *chan, const struct ssh_sessi
 static int peer_forward(void *ctx, struct ssh_conn *conn, const char *bind, uint16_t port, struct why *why) {
     (void)ctx;
     struct peer *peer = ssh_conn_context(conn);
-    if (peer->kind == PEER_MACHINE) return machine_forward(peer, bind, port, why);
+    if (peer->kind == PEER_MACHINE)
+        return machine_forward(peer, bind, port, why);
     why_set(why, "only machines may offer services here: log in with a machine's key (machine add)");
     return SP_EDENIED;
 }
@@ -97,22 +105,25 @@ static int peer_forward(void *ctx, struct ssh_conn *conn, const char *bind, uint
 static void peer_unforward(void *ctx, struct ssh_conn *conn, const char *bind, uint16_t port) {
     (void)ctx;
     struct peer *peer = ssh_conn_context(conn);
-    if (peer->kind == PEER_MACHINE) machine_unforward(peer, bind, port);
+    if (peer->kind == PEER_MACHINE)
+        machine_unforward(peer, bind, port);
 }
 
 static void peer_closed(void *ctx, struct ssh_conn *conn, const char *reason) {
     struct relay *relay = ctx;
     struct peer *peer = ssh_conn_context(conn);
     listener_release(peer->guest);
-    if (peer->kind == PEER_MACHINE) machine_depart(peer);
+    if (peer->kind == PEER_MACHINE)
+        machine_depart(peer);
     if (peer->kind == PEER_USER || peer->kind == PEER_MACHINE)
         log_info("%s from %s left: %s", peer->name, ssh_conn_peer(conn), reason);
     else
         log_debug("connection from %s over: %s", ssh_conn_peer(conn), reason);
     struct list *node, *tmp;
-    list_foreach(node, tmp, &relay->streams) {
+    list_foreach (node, tmp, &relay->streams) {
         struct reach *reach = list_item(node, struct reach, link);
-        if (reach->user == peer) reach->user = NULL;
+        if (reach->user == peer)
+            reach->user = NULL;
     }
     list_remove(&peer->link);
     policy_subject_fini(&peer->subject);

@@ -18,9 +18,12 @@ static void reach_done(void *ctx) {
 /* The name as people may write it in an SSH configuration: any case, with the dot of a full domain name. */
 static int host_name(const char *host, char to[static SP_NAME_SIZE]) {
     size_t len = strlen(host);
-    if (len && host[len - 1] == '.') len--;
-    if (!len || len >= SP_NAME_SIZE) return SP_ENOENT;
-    for (size_t i = 0; i < len; i++) to[i] = (char)tolower((unsigned char)host[i]);
+    if (len && host[len - 1] == '.')
+        len--;
+    if (!len || len >= SP_NAME_SIZE)
+        return SP_ENOENT;
+    for (size_t i = 0; i < len; i++)
+        to[i] = (char)tolower((unsigned char)host[i]);
     to[len] = '\0';
     return 0;
 }
@@ -28,7 +31,8 @@ static int host_name(const char *host, char to[static SP_NAME_SIZE]) {
 /* Finds the machine if this user may know of it. */
 static int find_machine(struct peer *peer, const char *host, struct machine *out) {
     char name[SP_NAME_SIZE];
-    if (host_name(host, name) < 0 || store_machine_find(peer->relay->store, name, out) < 0) return SP_ENOENT;
+    if (host_name(host, name) < 0 || store_machine_find(peer->relay->store, name, out) < 0)
+        return SP_ENOENT;
     struct policy_request see = {.action = ACTION_SEE_MACHINE, .machine_id = out->id};
     return policy_allows(&peer->subject, &see) ? 0 : SP_ENOENT;
 }
@@ -36,7 +40,8 @@ static int find_machine(struct peer *peer, const char *host, struct machine *out
 static void say_unknown(const char *host, struct why *why) {
     char shown[64] = "";
     bool clean = strlen(host) < sizeof shown && str_is_clean(host, strlen(host));
-    if (clean) (void)str_copy(shown, sizeof shown, host);
+    if (clean)
+        (void)str_copy(shown, sizeof shown, host);
     why_set(why, "there is no machine '%s' that you may reach: `ssh RELAY list` shows yours", clean ? shown : "...");
 }
 
@@ -57,16 +62,17 @@ static const struct service *find_service(struct peer *peer, const struct machin
                                           struct why *why) {
     const struct service *service = service_for_port(live->forwards, live->forward_count, port);
     if (service) {
-        struct policy_request go = {
-            .action = ACTION_REACH_SERVICE, .machine_id = live->id, .service = service->name};
-        if (!policy_allows(&peer->subject, &go)) service = NULL;
+        struct policy_request go = {.action = ACTION_REACH_SERVICE, .machine_id = live->id, .service = service->name};
+        if (!policy_allows(&peer->subject, &go))
+            service = NULL;
     }
     if (!service) {
         why_set(why, "%s publishes nothing on port %u that you may reach: `ssh RELAY status %s` shows what it has",
                 live->name, port, live->name);
         return NULL;
     }
-    if (service->up) return service;
+    if (service->up)
+        return service;
     why_set(why, "the service %s of %s is down at the moment", service->name, live->name);
     return NULL;
 }
@@ -75,7 +81,8 @@ static void reach_opened(void *ctx, struct ssh_chan *chan, int rc) {
     struct reach *reach = ctx;
     if (rc == 0) {
         rc = bridge_new(reach->relay->loop, reach->from, ssh_chan_stream(chan), reach_done, reach, &reach->bridge);
-        if (rc == 0) return;
+        if (rc == 0)
+            return;
         struct stream *to = ssh_chan_stream(chan);
         to->ops->close(to);
     }
@@ -91,7 +98,8 @@ static void reach_opened(void *ctx, struct ssh_chan *chan, int rc) {
 static int reach_open(struct peer *peer, struct ssh_chan *chan, const struct machine_live *live,
                       const struct service *service, const char *origin, uint16_t origin_port) {
     struct reach *reach = calloc(1, sizeof *reach);
-    if (!reach) return SP_ENOMEM;
+    if (!reach)
+        return SP_ENOMEM;
     list_init(&reach->link);
     reach->relay = peer->relay;
     reach->user = peer;
@@ -124,8 +132,10 @@ int reach_begin(struct peer *peer, struct ssh_chan *chan, const char *host, uint
         say_unknown(host, &why);
     } else {
         live = machine_find(relay, machine.id);
-        if (!live) say_offline(&machine, &why);
-        else service = find_service(peer, live, port, &why);
+        if (!live)
+            say_offline(&machine, &why);
+        else
+            service = find_service(peer, live, port, &why);
     }
     char object[SP_NAME_SIZE * 2 + 8];
     (void)snprintf(object, sizeof object, "%.31s/%.31s", live ? live->name : host, service ? service->name : "?");
@@ -145,11 +155,12 @@ int reach_begin(struct peer *peer, struct ssh_chan *chan, const char *host, uint
 
 void reach_check_rights(struct relay *relay) {
     struct list *node, *tmp;
-    list_foreach(node, tmp, &relay->streams) {
+    list_foreach (node, tmp, &relay->streams) {
         struct reach *reach = list_item(node, struct reach, link);
         struct policy_request go = {
             .action = ACTION_REACH_SERVICE, .machine_id = reach->machine_id, .service = reach->service};
-        if (!reach->user || !reach->bridge || policy_allows(&reach->user->subject, &go)) continue;
+        if (!reach->user || !reach->bridge || policy_allows(&reach->user->subject, &go))
+            continue;
         log_info("%s may not reach %s any more: the stream is ended", reach->user_name, reach->service);
         bridge_close(reach->bridge);
     }

@@ -37,13 +37,16 @@ static void relay_tick(void *ctx) {
     size_t cursor = 0, count = 0;
     int64_t *ids = relay->ticks % TICKS_SEEN == 0 ? calloc(map_count(relay->machines) + 1, sizeof *ids) : NULL;
     for (struct machine_live *machine; (machine = map_next(relay->machines, &cursor, NULL));) {
-        if (ids) ids[count++] = machine->id;
+        if (ids)
+            ids[count++] = machine->id;
         if (machine->peer->link_session && now - ssh_conn_heard(machine->peer->conn) > SILENCE_MS)
             ssh_conn_close(machine->peer->conn, "nothing heard for 18 s");
     }
-    if (ids) (void)store_machine_seen(relay->store, ids, count, os_realtime_s());
+    if (ids)
+        (void)store_machine_seen(relay->store, ids, count, os_realtime_s());
     free(ids);
-    if (relay->ticks % TICKS_TIDY == 0) (void)store_tidy(relay->store, os_realtime_s());
+    if (relay->ticks % TICKS_TIDY == 0)
+        (void)store_tidy(relay->store, os_realtime_s());
     (void)loop_timer_set(&relay->tick, TICK_MS);
 }
 
@@ -56,7 +59,8 @@ static int relay_ctl(void *ctx, char **words, size_t count, const char *input, s
 
 static int state_path(const struct relay_config *config, char *to, size_t size, struct why *why) {
     int rc = config->state ? str_copy(to, size, config->state) : os_default_state(to, size, "relay");
-    if (rc < 0) why_set(why, "no state folder: give --state DIR");
+    if (rc < 0)
+        why_set(why, "no state folder: give --state DIR");
     return rc;
 }
 
@@ -64,7 +68,8 @@ int relay_ask(const struct relay_config *config, char *const *words, size_t coun
               struct buf *out, struct buf *err, int *exit_status, struct why *why) {
     char state[4096], path[4200];
     int rc = state_path(config, state, sizeof state, why);
-    if (rc == 0) rc = os_path(path, sizeof path, state, control_name);
+    if (rc == 0)
+        rc = os_path(path, sizeof path, state, control_name);
     return rc < 0 ? rc : local_call(path, words, count, input, input_len, out, err, exit_status, why);
 }
 
@@ -73,9 +78,11 @@ static int relay_set_address(struct relay *relay, struct why *why) {
     const struct relay_config *config = relay->config;
     struct address first;
     int rc = address_parse(config->listen.items[0], &first, why);
-    if (rc < 0) return rc;
+    if (rc < 0)
+        return rc;
     relay->port = config->public_port ? (uint16_t)config->public_port : first.port;
-    if (config->name) return str_copy(relay->host, sizeof relay->host, config->name);
+    if (config->name)
+        return str_copy(relay->host, sizeof relay->host, config->name);
     if (gethostname(relay->host, sizeof relay->host - 1) < 0 || !relay->host[0])
         (void)str_copy(relay->host, sizeof relay->host, "localhost");
     log_warn("no public name is configured: invites will say '%s' (set name = HOST)", relay->host);
@@ -85,12 +92,18 @@ static int relay_set_address(struct relay *relay, struct why *why) {
 static int relay_open_state(struct relay *relay, struct why *why) {
     char path[4200];
     int rc = state_path(relay->config, relay->state, sizeof relay->state, why);
-    if (rc == 0) rc = os_state_dir(relay->state, why);
-    if (rc == 0) rc = os_lock_dir(relay->state, &relay->lock_fd, why);
-    if (rc == 0) rc = os_path(path, sizeof path, relay->state, "relay.db");
-    if (rc == 0) rc = store_open(path, &relay->store, why);
-    if (rc == 0) rc = os_path(path, sizeof path, relay->state, "host_key");
-    if (rc == 0) rc = keypair_load_or_make(path, &relay->host_key, why);
+    if (rc == 0)
+        rc = os_state_dir(relay->state, why);
+    if (rc == 0)
+        rc = os_lock_dir(relay->state, &relay->lock_fd, why);
+    if (rc == 0)
+        rc = os_path(path, sizeof path, relay->state, "relay.db");
+    if (rc == 0)
+        rc = store_open(path, &relay->store, why);
+    if (rc == 0)
+        rc = os_path(path, sizeof path, relay->state, "host_key");
+    if (rc == 0)
+        rc = keypair_load_or_make(path, &relay->host_key, why);
     struct ssh_server_config ssh = {.loop = relay->loop, .host_key = path, .events = &peer_events, .ctx = relay};
     return rc < 0 ? rc : ssh_server_new(&ssh, &relay->ssh, why);
 }
@@ -102,14 +115,19 @@ static int relay_open_web(struct relay *relay, struct why *why) {
     int rc;
     if (config->certificate) {
         rc = str_copy(certificate, sizeof certificate, config->certificate);
-        if (rc == 0) rc = str_copy(key, sizeof key, config->certificate_key);
+        if (rc == 0)
+            rc = str_copy(key, sizeof key, config->certificate_key);
     } else {
         rc = os_path(certificate, sizeof certificate, relay->state, "tls_certificate.pem");
-        if (rc == 0) rc = os_path(key, sizeof key, relay->state, "tls_key.pem");
-        if (rc == 0) rc = tls_self_signed(certificate, key, hosts, 1, why);
+        if (rc == 0)
+            rc = os_path(key, sizeof key, relay->state, "tls_key.pem");
+        if (rc == 0)
+            rc = tls_self_signed(certificate, key, hosts, 1, why);
     }
-    if (rc == 0) rc = tls_server_new(certificate, key, &relay->tls, why);
-    if (rc < 0) return rc;
+    if (rc == 0)
+        rc = tls_server_new(certificate, key, &relay->tls, why);
+    if (rc < 0)
+        return rc;
     struct web_config web = {.loop = relay->loop,
                              .source = relay->verbs.source,
                              .now = os_realtime_s,
@@ -142,7 +160,8 @@ static void relay_greet(struct relay *relay) {
 
 int relay_new(struct loop *loop, const struct relay_config *config, struct relay **out, struct why *why) {
     struct relay *relay = calloc(1, sizeof *relay);
-    if (!relay) return SP_ENOMEM;
+    if (!relay)
+        return SP_ENOMEM;
     relay->loop = loop;
     relay->config = config;
     relay->lock_fd = -1;
@@ -150,9 +169,12 @@ int relay_new(struct loop *loop, const struct relay_config *config, struct relay
     list_init(&relay->streams);
     loop_timer_init(loop, &relay->tick, relay_tick, relay);
     int rc = relay_set_address(relay, why);
-    if (rc == 0) rc = map_new(&relay->machines);
-    if (rc == 0) rc = relay_open_state(relay, why);
-    if (rc < 0) goto fail;
+    if (rc == 0)
+        rc = map_new(&relay->machines);
+    if (rc == 0)
+        rc = relay_open_state(relay, why);
+    if (rc < 0)
+        goto fail;
     relay->verbs = (struct verbs){
         .source = {.store = relay->store, .view = machine_view, .ctx = relay},
         .changed = relay_rights_changed,
@@ -164,10 +186,14 @@ int relay_new(struct loop *loop, const struct relay_config *config, struct relay
         .fingerprint = keypair_public(relay->host_key)->fingerprint,
     };
     rc = relay_open_web(relay, why);
-    if (rc == 0) rc = relay_open_local(relay, why);
-    if (rc == 0) rc = listener_new(relay, &relay->listener, why);
-    if (rc == 0) rc = loop_timer_set(&relay->tick, TICK_MS);
-    if (rc < 0) goto fail;
+    if (rc == 0)
+        rc = relay_open_local(relay, why);
+    if (rc == 0)
+        rc = listener_new(relay, &relay->listener, why);
+    if (rc == 0)
+        rc = loop_timer_set(&relay->tick, TICK_MS);
+    if (rc < 0)
+        goto fail;
     relay_greet(relay);
     *out = relay;
     return 0;
@@ -179,13 +205,14 @@ fail:
 /* Connections end in the loop: it turns until they are gone, or a moment has passed. */
 static void relay_hang_up(struct relay *relay) {
     struct list *node, *tmp;
-    list_foreach(node, tmp, &relay->peers) {
+    list_foreach (node, tmp, &relay->peers) {
         ssh_conn_close(list_item(node, struct peer, link)->conn, "the relay is stopping");
     }
 }
 
 void relay_free(struct relay *relay) {
-    if (!relay) return;
+    if (!relay)
+        return;
     loop_timer_stop(&relay->tick);
     listener_free(relay->listener);
     relay_hang_up(relay);
@@ -197,6 +224,7 @@ void relay_free(struct relay *relay) {
     keypair_free(relay->host_key);
     store_close(relay->store);
     map_free(relay->machines);
-    if (relay->lock_fd >= 0) (void)close(relay->lock_fd);
+    if (relay->lock_fd >= 0)
+        (void)close(relay->lock_fd);
     free(relay);
 }

@@ -26,11 +26,11 @@ struct web;
 struct link;
 
 enum {
-    LOGIN_MS = 20000,    /* from the first moment of a connection to its login (docs/PROTOCOL.md section 1) */
-    SILENCE_MS = 18000,  /* a machine with a link that was not heard for so long is gone */
-    MACHINE_IDLE_S = 5,  /* keepalive of machines: a dead path shows within 20 s ... */
+    LOGIN_MS = 20000,   /* from the first moment of a connection to its login (docs/PROTOCOL.md section 1) */
+    SILENCE_MS = 18000, /* a machine with a link that was not heard for so long is gone */
+    MACHINE_IDLE_S = 5, /* keepalive of machines: a dead path shows within 20 s ... */
     MACHINE_DEAD_MS = 15000,
-    PERSON_IDLE_S = 30,  /* ... while a person's ssh may be stopped for as long as he likes */
+    PERSON_IDLE_S = 30, /* ... while a person's ssh may be stopped for as long as he likes */
 };
 
 struct relay {
@@ -44,9 +44,9 @@ struct relay {
     struct web *web;
     struct verbs verbs;
     struct keypair *host_key;
-    struct map *machines;  /* id in decimal -> struct machine_live, those that are connected */
-    struct list peers;     /* struct peer, logged in */
-    struct list streams;   /* struct reach */
+    struct map *machines; /* id in decimal -> struct machine_live, those that are connected */
+    struct list peers;    /* struct peer, logged in */
+    struct list streams;  /* struct reach */
     struct loop_timer tick;
     unsigned ticks;
     int lock_fd;
@@ -67,10 +67,10 @@ struct peer {
     int64_t id; /* of the user or machine */
     char name[SP_NAME_SIZE];
     char fingerprint[64];
-    struct pubkey *key;           /* of one that is joining ... */
-    bool joining;                 /* ... and has begun to */
+    struct pubkey *key;            /* of one that is joining ... */
+    bool joining;                  /* ... and has begun to */
     struct policy_subject subject; /* of a user */
-    struct machine_live *machine; /* of a machine, while it is this connection that counts */
+    struct machine_live *machine;  /* of a machine, while it is this connection that counts */
     struct link *link_session;
     unsigned explaining;
 };
@@ -94,12 +94,12 @@ struct machine_live {
 struct reach {
     struct list link;
     struct relay *relay;
-    struct peer *user;      /* NULL when gone */
+    struct peer *user; /* NULL when gone */
     int64_t user_id;
     int64_t machine_id;
     char user_name[SP_NAME_SIZE];
     char service[SP_NAME_SIZE];
-    struct stream *from;    /* the user's end, until bridged */
+    struct stream *from; /* the user's end, until bridged */
     struct ssh_chan *from_chan;
     uint16_t origin_port;
     struct bridge *bridge;

@@ -31,12 +31,15 @@ static void session_free(struct session *s) {
 static void session_flush(struct session *s) {
     while (buf_len(&s->out)) {
         ssize_t n = s->stream->ops->write(s->stream, buf_head(&s->out), buf_len(&s->out));
-        if (n <= 0) return;
+        if (n <= 0)
+            return;
         buf_consume(&s->out, (size_t)n);
     }
-    if (s->finished) return;
+    if (s->finished)
+        return;
     s->finished = true;
-    if (buf_len(&s->err)) ssh_chan_complain(s->chan, buf_string(&s->err));
+    if (buf_len(&s->err))
+        ssh_chan_complain(s->chan, buf_string(&s->err));
     ssh_chan_exit(s->chan, s->status);
     s->stream->ops->end(s->stream);
     loop_task_post(&s->run_soon);
@@ -44,19 +47,23 @@ static void session_flush(struct session *s) {
 
 /* A terminal in raw mode wants \r\n. */
 static void session_cook(struct session *s, struct buf *text) {
-    if (!s->terminal) return;
+    if (!s->terminal)
+        return;
     struct buf cooked;
     buf_init(&cooked);
     const uint8_t *bytes = buf_head(text);
     size_t n = buf_len(text), begin = 0;
     int rc = 0;
     for (size_t i = 0; i < n && rc == 0; i++) {
-        if (bytes[i] != '\n') continue;
+        if (bytes[i] != '\n')
+            continue;
         rc = buf_append(&cooked, bytes + begin, i - begin);
-        if (rc == 0) rc = buf_append(&cooked, "\r\n", 2);
+        if (rc == 0)
+            rc = buf_append(&cooked, "\r\n", 2);
         begin = i + 1;
     }
-    if (rc == 0) rc = buf_append(&cooked, bytes + begin, n - begin);
+    if (rc == 0)
+        rc = buf_append(&cooked, bytes + begin, n - begin);
     if (rc < 0) {
         buf_fini(&cooked);
         return;
@@ -90,17 +97,19 @@ static void session_soon(void *ctx) {
 
 static size_t session_data(void *ctx, const uint8_t *bytes, size_t n) {
     struct session *s = ctx;
-    if (s->ran || !s->wants_input) return n;
+    if (s->ran || !s->wants_input)
+        return n;
     size_t room = VERBS_INPUT_MAX - buf_len(&s->in);
-    if (buf_append(&s->in, bytes, n < room ? n : room) < 0 || n > room || (s->peer->kind == PEER_JOINING && memchr(bytes, '\n', n)) ||
-        (s->terminal && memchr(bytes, '\r', n)))
+    if (buf_append(&s->in, bytes, n < room ? n : room) < 0 || n > room ||
+        (s->peer->kind == PEER_JOINING && memchr(bytes, '\n', n)) || (s->terminal && memchr(bytes, '\r', n)))
         loop_task_post(&s->run_soon);
     return n;
 }
 
 static void session_end(void *ctx) {
     struct session *s = ctx;
-    if (!s->ran) loop_task_post(&s->run_soon);
+    if (!s->ran)
+        loop_task_post(&s->run_soon);
 }
 
 static void session_writable(void *ctx) {
@@ -115,9 +124,11 @@ static const struct stream_events session_events = {
     .data = session_data, .end = session_end, .writable = session_writable, .closed = session_closed};
 
 int session_begin(struct peer *peer, struct ssh_chan *chan, const struct ssh_session_request *request) {
-    if (peer->kind == PEER_JOINING && peer->joining) return SP_EDENIED; /* one try a connection */
+    if (peer->kind == PEER_JOINING && peer->joining)
+        return SP_EDENIED; /* one try a connection */
     struct session *s = calloc(1, sizeof *s);
-    if (!s) return SP_ENOMEM;
+    if (!s)
+        return SP_ENOMEM;
     peer->joining = peer->kind == PEER_JOINING;
     s->line = strdup(request->command ? request->command : "");
     if (!s->line) {
@@ -136,6 +147,7 @@ int session_begin(struct peer *peer, struct ssh_chan *chan, const struct ssh_ses
     if (peer->kind == PEER_JOINING && request->terminal)
         (void)s->stream->ops->write(s->stream, (const uint8_t *)"Paste the invite's token and press Enter:\r\n", 43);
     stream_listen(s->stream, &session_events, s);
-    if (!s->wants_input) loop_task_post(&s->run_soon);
+    if (!s->wants_input)
+        loop_task_post(&s->run_soon);
     return 0;
 }

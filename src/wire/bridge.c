@@ -23,7 +23,8 @@ struct bridge {
 
 static size_t half_data(void *ctx, const uint8_t *bytes, size_t n) {
     struct half *half = ctx;
-    if (half->bridge->over) return 0;
+    if (half->bridge->over)
+        return 0;
     struct stream *to = half->other->stream;
     ssize_t taken = to->ops->write(to, bytes, n);
     if (taken < 0) {
@@ -36,15 +37,18 @@ static size_t half_data(void *ctx, const uint8_t *bytes, size_t n) {
 
 static void half_end(void *ctx) {
     struct half *half = ctx;
-    if (half->bridge->over) return;
+    if (half->bridge->over)
+        return;
     half->ended = true;
     half->other->stream->ops->end(half->other->stream);
-    if (half->other->ended) bridge_close(half->bridge);
+    if (half->other->ended)
+        bridge_close(half->bridge);
 }
 
 static void half_writable(void *ctx) {
     struct half *half = ctx;
-    if (half->bridge->over) return;
+    if (half->bridge->over)
+        return;
     half->other->stream->ops->resume(half->other->stream);
 }
 
@@ -59,7 +63,8 @@ static const struct stream_events half_events = {
 /* Not inside an event: the streams may be in the middle of calling us. */
 static void bridge_finish(void *ctx) {
     struct bridge *bridge = ctx;
-    for (int i = 0; i < 2; i++) bridge->halves[i].stream->ops->close(bridge->halves[i].stream);
+    for (int i = 0; i < 2; i++)
+        bridge->halves[i].stream->ops->close(bridge->halves[i].stream);
     bridge->done(bridge->ctx);
     free(bridge);
 }
@@ -72,7 +77,8 @@ void bridge_close(struct bridge *bridge) {
 int bridge_new(struct loop *loop, struct stream *a, struct stream *b, void (*done)(void *ctx), void *ctx,
                struct bridge **out) {
     struct bridge *bridge = calloc(1, sizeof *bridge);
-    if (!bridge) return SP_ENOMEM;
+    if (!bridge)
+        return SP_ENOMEM;
     loop_task_init(loop, &bridge->task, bridge_finish, bridge);
     bridge->done = done;
     bridge->ctx = ctx;

@@ -18,13 +18,19 @@ struct keypair {
 };
 
 static const char *const key_types[] = {
-    "ssh-ed25519",         "sk-ssh-ed25519@openssh.com",         "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521", "sk-ecdsa-sha2-nistp256@openssh.com", "ssh-rsa",
+    "ssh-ed25519",
+    "sk-ssh-ed25519@openssh.com",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+    "ssh-rsa",
 };
 
 static bool known_type(const char *type) {
     for (size_t i = 0; i < sizeof key_types / sizeof key_types[0]; i++)
-        if (strcmp(type, key_types[i]) == 0) return true;
+        if (strcmp(type, key_types[i]) == 0)
+            return true;
     return false;
 }
 
@@ -35,14 +41,17 @@ int pubkey_from_key(ssh_key key, struct pubkey *out) {
     char *print = NULL;
     size_t size = 0;
     int rc = SP_ECRYPTO;
-    if (ssh_pki_export_pubkey_base64(key, &text) != SSH_OK) goto out;
-    if (ssh_get_publickey_hash(key, SSH_PUBLICKEY_HASH_SHA256, &hash, &size) != 0) goto out;
+    if (ssh_pki_export_pubkey_base64(key, &text) != SSH_OK)
+        goto out;
+    if (ssh_get_publickey_hash(key, SSH_PUBLICKEY_HASH_SHA256, &hash, &size) != 0)
+        goto out;
     print = ssh_get_fingerprint_hash(SSH_PUBLICKEY_HASH_SHA256, hash, size);
     const char *type = ssh_key_type_to_char(ssh_key_type(key));
     if (ssh_key_type(key) == SSH_KEYTYPE_ECDSA_P256 || ssh_key_type(key) == SSH_KEYTYPE_ECDSA_P384 ||
         ssh_key_type(key) == SSH_KEYTYPE_ECDSA_P521)
         type = ssh_pki_key_ecdsa_name(key);
-    if (!print || !type) goto out;
+    if (!print || !type)
+        goto out;
     if (str_copy(made.type, sizeof made.type, type) < 0 || str_copy(made.base64, sizeof made.base64, text) < 0 ||
         str_copy(made.fingerprint, sizeof made.fingerprint, print) < 0) {
         rc = SP_ETOOBIG;
@@ -52,7 +61,8 @@ int pubkey_from_key(ssh_key key, struct pubkey *out) {
     rc = 0;
 out:
     ssh_string_free_char(text);
-    if (hash) ssh_clean_pubkey_hash(&hash);
+    if (hash)
+        ssh_clean_pubkey_hash(&hash);
     ssh_string_free_char(print);
     return rc;
 }
@@ -72,13 +82,16 @@ int pubkey_parse(const char *line, struct pubkey *out, struct why *why) {
     size_t count = 0;
     for (char *rest = text; count < 3 && *rest;) {
         words[count++] = rest;
-        if (count == 3) break; /* the comment keeps its blanks */
+        if (count == 3)
+            break; /* the comment keeps its blanks */
         rest += strcspn(rest, " \t");
-        if (*rest) *rest++ = '\0';
+        if (*rest)
+            *rest++ = '\0';
         rest += strspn(rest, " \t");
     }
     if (count < 2 || !known_type(words[0])) {
-        why_set(why, "not an SSH public key: it looks like 'ssh-ed25519 AAAAC3Nza... comment' (cat ~/.ssh/id_ed25519.pub)");
+        why_set(why,
+                "not an SSH public key: it looks like 'ssh-ed25519 AAAAC3Nza... comment' (cat ~/.ssh/id_ed25519.pub)");
         return SP_EFORMAT;
     }
     ssh_key key = NULL;
@@ -96,8 +109,10 @@ int pubkey_parse(const char *line, struct pubkey *out, struct why *why) {
     }
     if (count == 3) {
         words[2][strcspn(words[2], "\r\n")] = '\0';
-        if (strlen(words[2]) >= sizeof made.comment) words[2][sizeof made.comment - 1] = '\0';
-        if (str_is_clean(words[2], strlen(words[2]))) (void)str_copy(made.comment, sizeof made.comment, words[2]);
+        if (strlen(words[2]) >= sizeof made.comment)
+            words[2][sizeof made.comment - 1] = '\0';
+        if (str_is_clean(words[2], strlen(words[2])))
+            (void)str_copy(made.comment, sizeof made.comment, words[2]);
     }
     *out = made;
     rc = 0;
@@ -109,7 +124,8 @@ out:
 static int keypair_make(const char *path, struct why *why) {
     ssh_key key = NULL;
     char temp[4096];
-    if (snprintf(temp, sizeof temp, "%s.new", path) >= (int)sizeof temp) return SP_ETOOBIG;
+    if (snprintf(temp, sizeof temp, "%s.new", path) >= (int)sizeof temp)
+        return SP_ETOOBIG;
     int rc = SP_ECRYPTO;
     /* libssh creates files by the umask: the key must never be readable by others, not even for a moment. */
     mode_t mask = umask(077);
@@ -142,7 +158,8 @@ int keypair_load(const char *path, struct keypair **out, struct why *why) {
         return SP_EDENIED;
     }
     struct keypair *pair = calloc(1, sizeof *pair);
-    if (!pair) return SP_ENOMEM;
+    if (!pair)
+        return SP_ENOMEM;
     if (ssh_pki_import_privkey_file(path, NULL, NULL, NULL, &pair->key) != SSH_OK ||
         pubkey_from_key(pair->key, &pair->public) < 0) {
         why_set(why, "%s is not a usable private key (damaged, or protected by a passphrase)", path);
@@ -155,13 +172,15 @@ int keypair_load(const char *path, struct keypair **out, struct why *why) {
 
 int keypair_load_or_make(const char *path, struct keypair **out, struct why *why) {
     int rc = keypair_load(path, out, why);
-    if (rc != SP_ENOENT) return rc;
+    if (rc != SP_ENOENT)
+        return rc;
     rc = keypair_make(path, why);
     return rc < 0 ? rc : keypair_load(path, out, why);
 }
 
 void keypair_free(struct keypair *pair) {
-    if (!pair) return;
+    if (!pair)
+        return;
     ssh_key_free(pair->key); /* libssh wipes it */
     free(pair);
 }

@@ -16,12 +16,12 @@ struct socket_stream {
     struct stream stream;
     struct loop *loop;
     struct loop_fd watch;
-    struct loop_task task;   /* what may not happen inside a call of the owner */
+    struct loop_task task; /* what may not happen inside a call of the owner */
     struct loop_timer linger;
     struct loop_ending ending;
     struct buf held; /* read, and refused by the listener */
     int fd;
-    bool stopped;    /* the listener took less than it was given, or did not begin yet */
+    bool stopped; /* the listener took less than it was given, or did not begin yet */
     bool want_room;
     bool got_end, told_end, lost, told_lost;
     bool abandoned, sent_end;
@@ -47,8 +47,10 @@ static void socket_ready(void *ctx, uint32_t events);
  * or the loop would spin. */
 static void socket_arm(struct socket_stream *s) {
     uint32_t events = 0;
-    if (!s->got_end && !s->lost && (!s->stopped || s->abandoned)) events |= EPOLLIN;
-    if (s->want_room) events |= EPOLLOUT;
+    if (!s->got_end && !s->lost && (!s->stopped || s->abandoned))
+        events |= EPOLLIN;
+    if (s->want_room)
+        events |= EPOLLOUT;
     if (!events) {
         loop_fd_remove(&s->watch);
         return;
@@ -64,9 +66,11 @@ static void socket_arm(struct socket_stream *s) {
 /* Hands bytes on, and keeps what is refused. */
 static void socket_deliver(struct socket_stream *s, const uint8_t *bytes, size_t n) {
     size_t taken = s->abandoned ? n : s->stream.events->data(s->stream.ctx, bytes, n);
-    if (taken == n) return;
+    if (taken == n)
+        return;
     s->stopped = true;
-    if (buf_append(&s->held, bytes + taken, n - taken) < 0) s->lost = true;
+    if (buf_append(&s->held, bytes + taken, n - taken) < 0)
+        s->lost = true;
 }
 
 static void socket_read(struct socket_stream *s) {
@@ -75,11 +79,14 @@ static void socket_read(struct socket_stream *s) {
         ssize_t n = recv(s->fd, bytes, sizeof bytes, 0);
         if (n > 0) {
             socket_deliver(s, bytes, (size_t)n);
-            if ((size_t)n < sizeof bytes) return;
+            if ((size_t)n < sizeof bytes)
+                return;
             continue;
         }
-        if (n == 0) s->got_end = true;
-        if (n < 0 && errno != EAGAIN && errno != EINTR) s->lost = true;
+        if (n == 0)
+            s->got_end = true;
+        if (n < 0 && errno != EAGAIN && errno != EINTR)
+            s->lost = true;
         return;
     }
 }
@@ -87,7 +94,8 @@ static void socket_read(struct socket_stream *s) {
 /* Reports what there is to report, and lets an abandoned socket go. */
 static void socket_report(struct socket_stream *s) {
     if (s->abandoned) {
-        if (s->got_end || s->lost) socket_free(s);
+        if (s->got_end || s->lost)
+            socket_free(s);
         return;
     }
     if (s->lost && !s->told_lost) {
@@ -103,9 +111,11 @@ static void socket_ready(void *ctx, uint32_t events) {
     struct socket_stream *s = ctx;
     if (s->want_room && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP))) {
         s->want_room = false;
-        if (!s->abandoned) s->stream.events->writable(s->stream.ctx);
+        if (!s->abandoned)
+            s->stream.events->writable(s->stream.ctx);
     }
-    if (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) socket_read(s);
+    if (events & (EPOLLIN | EPOLLERR | EPOLLHUP))
+        socket_read(s);
     socket_arm(s);
     socket_report(s);
 }
@@ -114,7 +124,8 @@ static void socket_task(void *ctx) {
     struct socket_stream *s = ctx;
     if (s->abandoned && !loop_timer_is_set(&s->linger)) {
         /* Closing with unread bytes would reset the connection and take what we wrote with it. */
-        if (!s->sent_end) (void)shutdown(s->fd, SHUT_WR);
+        if (!s->sent_end)
+            (void)shutdown(s->fd, SHUT_WR);
         s->want_room = false;
         if (s->got_end || s->lost || loop_timer_set(&s->linger, LINGER_MS) < 0) {
             socket_free(s);
@@ -132,10 +143,12 @@ static void socket_linger_over(void *ctx) {
 
 static ssize_t socket_write(struct stream *stream, const uint8_t *bytes, size_t n) {
     struct socket_stream *s = socket_stream(stream);
-    if (s->lost || s->abandoned || s->sent_end) return SP_ECLOSED;
+    if (s->lost || s->abandoned || s->sent_end)
+        return SP_ECLOSED;
     ssize_t sent = send(s->fd, bytes, n, MSG_NOSIGNAL);
     if (sent < 0) {
-        if (errno != EAGAIN && errno != EINTR && errno != ENOTCONN) return SP_ECLOSED;
+        if (errno != EAGAIN && errno != EINTR && errno != ENOTCONN)
+            return SP_ECLOSED;
         sent = 0;
     }
     if ((size_t)sent < n) {
@@ -147,23 +160,27 @@ static ssize_t socket_write(struct stream *stream, const uint8_t *bytes, size_t 
 
 static void socket_end(struct stream *stream) {
     struct socket_stream *s = socket_stream(stream);
-    if (s->sent_end || s->abandoned) return;
+    if (s->sent_end || s->abandoned)
+        return;
     s->sent_end = true;
     (void)shutdown(s->fd, SHUT_WR);
 }
 
 static void socket_resume(struct stream *stream) {
     struct socket_stream *s = socket_stream(stream);
-    if (s->abandoned) return;
+    if (s->abandoned)
+        return;
     s->stopped = false;
     size_t n = buf_len(&s->held);
     if (n) {
         size_t taken = s->stream.events->data(s->stream.ctx, buf_head(&s->held), n);
         buf_consume(&s->held, taken);
-        if (taken < n) s->stopped = true;
+        if (taken < n)
+            s->stopped = true;
     }
     socket_arm(s);
-    if (s->got_end) loop_task_post(&s->task);
+    if (s->got_end)
+        loop_task_post(&s->task);
 }
 
 static void socket_close(struct stream *stream) {

@@ -18,7 +18,8 @@ struct ssh_conn *ssh_chan_conn(const struct ssh_chan *chan) {
 }
 
 void ssh_chan_note(struct ssh_chan *chan) {
-    if (!chan->conn) return;
+    if (!chan->conn)
+        return;
     list_remove(&chan->in_noted);
     list_append(&chan->conn->noted, &chan->in_noted);
     ssh_conn_touch(chan->conn);
@@ -29,18 +30,22 @@ static int on_data(ssh_session session, ssh_channel raw, void *data, uint32_t le
     (void)session;
     (void)raw;
     struct ssh_chan *chan = userdata;
-    if (is_stderr) return (int)len;
+    if (is_stderr)
+        return (int)len;
     chan->unread = len;
-    if (len > SSH_UNREAD_MAX) ssh_conn_close(chan->conn, "you send more than the window allows");
+    if (len > SSH_UNREAD_MAX)
+        ssh_conn_close(chan->conn, "you send more than the window allows");
     /* After our CLOSE nothing is consumed: libssh would grant a new window, which is against the protocol then. */
-    if (chan->abandoned || chan->stopped) return 0;
+    if (chan->abandoned || chan->stopped)
+        return 0;
     if (chan->conn->busy || buf_len(&chan->held) || !chan->stream.events || chan->open) {
         ssh_chan_note(chan);
         return 0;
     }
     size_t taken = chan->stream.events->data(chan->stream.ctx, data, len);
     chan->unread = len - taken;
-    if (taken < len) chan->stopped = true;
+    if (taken < len)
+        chan->stopped = true;
     return (int)taken;
 }
 
@@ -62,14 +67,16 @@ static void on_close(ssh_session session, ssh_channel raw, void *userdata) {
 
 static void chan_late(void *ctx) {
     struct ssh_chan *chan = ctx;
-    if (chan->abandoned || chan->told_close || !chan->stream.events) return;
+    if (chan->abandoned || chan->told_close || !chan->stream.events)
+        return;
     chan->told_close = true;
     chan->stream.events->closed(chan->stream.ctx);
 }
 
 struct ssh_chan *ssh_chan_new(struct ssh_conn *conn, ssh_channel raw) {
     struct ssh_chan *chan = calloc(1, sizeof *chan);
-    if (!chan) return NULL;
+    if (!chan)
+        return NULL;
     chan->stream.ops = &chan_ops;
     chan->conn = conn;
     chan->raw = raw;
@@ -93,9 +100,10 @@ struct ssh_chan *ssh_chan_new(struct ssh_conn *conn, ssh_channel raw) {
 
 struct ssh_chan *ssh_chan_find(struct ssh_conn *conn, ssh_channel raw) {
     struct list *node, *tmp;
-    list_foreach(node, tmp, &conn->chans) {
+    list_foreach (node, tmp, &conn->chans) {
         struct ssh_chan *chan = list_item(node, struct ssh_chan, in_chans);
-        if (chan->raw == raw) return chan;
+        if (chan->raw == raw)
+            return chan;
     }
     return NULL;
 }
@@ -103,7 +111,8 @@ struct ssh_chan *ssh_chan_find(struct ssh_conn *conn, ssh_channel raw) {
 static void chan_free(struct ssh_chan *chan) {
     if (chan->conn) {
         chan->conn->channels--;
-        if (chan->lingering) chan->conn->lingering--;
+        if (chan->lingering)
+            chan->conn->lingering--;
     }
     if (chan->raw) {
         ssh_remove_channel_callbacks(chan->raw, &chan->callbacks);
@@ -139,7 +148,8 @@ static void chan_let_go(struct ssh_chan *chan) {
 /* Hands held bytes to the listener; false when it refused some. */
 static bool chan_deliver(struct ssh_chan *chan) {
     size_t n = buf_len(&chan->held);
-    if (!n) return true;
+    if (!n)
+        return true;
     size_t taken = chan->stream.events->data(chan->stream.ctx, buf_head(&chan->held), n);
     buf_consume(&chan->held, taken);
     return taken == n;
@@ -152,7 +162,8 @@ static int chan_take(struct ssh_chan *chan, size_t most) {
     uint8_t *tail;
     size_t want = chan->unread < most ? chan->unread : most;
     int rc = buf_reserve(&chan->held, want, &tail);
-    if (rc < 0) return rc;
+    if (rc < 0)
+        return rc;
     chan->conn->busy++;
     int n = ssh_channel_read_timeout(chan->raw, tail, (uint32_t)want, 0, 0);
     chan->conn->busy--;
@@ -170,17 +181,21 @@ static void chan_drain(struct ssh_chan *chan) {
     for (;;) {
         if (!chan_deliver(chan)) {
             chan->stopped = true;
-            while (chan->raw && chan->unread && !chan->abandoned && chan_take(chan, chan->unread) == 0) {}
+            while (chan->raw && chan->unread && !chan->abandoned && chan_take(chan, chan->unread) == 0) {
+            }
             return;
         }
-        if (chan->abandoned || !chan->raw || !chan->unread) return;
-        if (chan_take(chan, READ_CHUNK) < 0) return;
+        if (chan->abandoned || !chan->raw || !chan->unread)
+            return;
+        if (chan_take(chan, READ_CHUNK) < 0)
+            return;
     }
 }
 
 static void chan_resume(struct stream *stream) {
     struct ssh_chan *chan = list_item(stream, struct ssh_chan, stream);
-    if (chan->abandoned) return;
+    if (chan->abandoned)
+        return;
     if (!chan->conn) {
         loop_task_post(&chan->late);
         return;
@@ -191,7 +206,8 @@ static void chan_resume(struct stream *stream) {
         return;
     }
     chan_drain(chan);
-    if (!chan->stopped && (chan->got_end || chan->got_close)) ssh_chan_note(chan);
+    if (!chan->stopped && (chan->got_end || chan->got_close))
+        ssh_chan_note(chan);
 }
 
 static bool chan_has_room(const struct ssh_chan *chan) {
@@ -206,28 +222,34 @@ static void chan_want_room(struct ssh_chan *chan) {
 static ssize_t chan_write(struct stream *stream, const uint8_t *bytes, size_t n) {
     struct ssh_chan *chan = list_item(stream, struct ssh_chan, stream);
     struct ssh_conn *conn = chan->conn;
-    if (!conn || !chan->raw || chan->got_close || chan->sent_end || chan->abandoned || conn->closing) return SP_ECLOSED;
+    if (!conn || !chan->raw || chan->got_close || chan->sent_end || chan->abandoned || conn->closing)
+        return SP_ECLOSED;
     size_t done = 0;
     /* The peer's maximum packet may be smaller than a chunk; libssh cuts. A rekey makes it write nothing. */
     while (done < n && !conn->busy && chan_has_room(chan)) {
         size_t chunk = n - done < WRITE_CHUNK ? n - done : WRITE_CHUNK;
         size_t window = ssh_channel_window_size(chan->raw);
-        if (chunk > window) chunk = window;
+        if (chunk > window)
+            chunk = window;
         conn->busy++;
         int rc = ssh_channel_write(chan->raw, bytes + done, (uint32_t)chunk);
         conn->busy--;
-        if (rc < 0) return SP_ECLOSED;
-        if (rc == 0) break;
+        if (rc < 0)
+            return SP_ECLOSED;
+        if (rc == 0)
+            break;
         done += (size_t)rc;
     }
-    if (done < n) chan_want_room(chan);
+    if (done < n)
+        chan_want_room(chan);
     ssh_conn_touch(conn);
     return (ssize_t)done;
 }
 
 static void chan_end(struct stream *stream) {
     struct ssh_chan *chan = list_item(stream, struct ssh_chan, stream);
-    if (!chan->conn || !chan->raw || chan->sent_end || chan->abandoned || chan->got_close) return;
+    if (!chan->conn || !chan->raw || chan->sent_end || chan->abandoned || chan->got_close)
+        return;
     chan->sent_end = true;
     chan->conn->busy++;
     (void)ssh_channel_send_eof(chan->raw);
@@ -250,7 +272,8 @@ static const struct stream_ops chan_ops = {
 
 /* The way to an open channel, one step a turn; true while it leads on. */
 static bool chan_still_opening(struct ssh_chan *chan) {
-    if (!chan->open) return false;
+    if (!chan->open)
+        return false;
     chan->conn->busy++;
     int rc = chan->open(chan);
     chan->conn->busy--;
@@ -270,8 +293,10 @@ static bool chan_still_opening(struct ssh_chan *chan) {
 }
 
 void ssh_chan_settle(struct ssh_chan *chan) {
-    if (!chan->abandoned && chan_still_opening(chan)) return;
-    if (!chan->abandoned && chan->stream.events && !chan->stopped) chan_drain(chan);
+    if (!chan->abandoned && chan_still_opening(chan))
+        return;
+    if (!chan->abandoned && chan->stream.events && !chan->stopped)
+        chan_drain(chan);
     bool empty = !chan->stopped && !chan->unread && !buf_len(&chan->held);
     if (!chan->abandoned && chan->stream.events && empty && chan->got_end && !chan->told_end) {
         chan->told_end = true;
@@ -281,7 +306,8 @@ void ssh_chan_settle(struct ssh_chan *chan) {
         chan->told_close = true;
         chan->stream.events->closed(chan->stream.ctx);
     }
-    if (chan->abandoned && chan->raw) chan_let_go(chan);
+    if (chan->abandoned && chan->raw)
+        chan_let_go(chan);
 }
 
 void ssh_chan_offer_room(struct ssh_chan *chan) {
@@ -289,7 +315,8 @@ void ssh_chan_offer_room(struct ssh_chan *chan) {
         ssh_chan_settle(chan);
         return;
     }
-    if (chan->abandoned || !chan->raw || !chan->stream.events) return;
+    if (chan->abandoned || !chan->raw || !chan->stream.events)
+        return;
     if (chan->got_close || chan_has_room(chan))
         chan->stream.events->writable(chan->stream.ctx);
     else
@@ -306,17 +333,20 @@ void ssh_chan_orphan(struct ssh_chan *chan) {
         chan->told_close = true;
         chan->stream.events->closed(chan->stream.ctx);
     }
-    if (chan->raw) ssh_remove_channel_callbacks(chan->raw, &chan->callbacks);
+    if (chan->raw)
+        ssh_remove_channel_callbacks(chan->raw, &chan->callbacks);
     list_remove(&chan->in_chans);
     list_remove(&chan->in_noted);
     list_remove(&chan->in_writers);
     chan->raw = NULL;
     chan->conn = NULL;
-    if (chan->abandoned) chan_free(chan);
+    if (chan->abandoned)
+        chan_free(chan);
 }
 
 void ssh_chan_complain(struct ssh_chan *chan, const char *text) {
-    if (!chan->conn || !chan->raw || chan->got_close || chan->abandoned) return;
+    if (!chan->conn || !chan->raw || chan->got_close || chan->abandoned)
+        return;
     chan->conn->busy++;
     (void)ssh_channel_write_stderr(chan->raw, text, (uint32_t)strlen(text));
     chan->conn->busy--;
@@ -324,7 +354,8 @@ void ssh_chan_complain(struct ssh_chan *chan, const char *text) {
 }
 
 void ssh_chan_exit(struct ssh_chan *chan, int status) {
-    if (!chan->conn || !chan->raw || chan->got_close || chan->abandoned) return;
+    if (!chan->conn || !chan->raw || chan->got_close || chan->abandoned)
+        return;
     chan->conn->busy++;
     (void)ssh_channel_request_send_exit_status(chan->raw, status);
     chan->conn->busy--;
@@ -337,10 +368,13 @@ static int open_forwarded(struct ssh_chan *chan) {
 
 static int chan_open(struct ssh_conn *conn, int (*open)(struct ssh_chan *chan), const char *bind, const char *origin,
                      void (*opened)(void *ctx, struct ssh_chan *chan, int rc), void *ctx, struct ssh_chan **out) {
-    if (conn->phase != SSH_PHASE_OPEN || conn->closing) return SP_ECLOSED;
-    if (conn->channels >= conn->channels_max) return SP_ETOOBIG;
+    if (conn->phase != SSH_PHASE_OPEN || conn->closing)
+        return SP_ECLOSED;
+    if (conn->channels >= conn->channels_max)
+        return SP_ETOOBIG;
     ssh_channel raw = ssh_channel_new(conn->session);
-    if (!raw) return SP_ENOMEM;
+    if (!raw)
+        return SP_ENOMEM;
     struct ssh_chan *chan = ssh_chan_new(conn, raw);
     if (!chan) {
         ssh_channel_free(raw);
@@ -364,7 +398,8 @@ int ssh_conn_open_forwarded(struct ssh_conn *conn, const char *bind, uint16_t po
                             uint16_t origin_port, void (*opened)(void *ctx, struct ssh_chan *chan, int rc), void *ctx,
                             struct ssh_chan **out) {
     int rc = chan_open(conn, open_forwarded, bind, origin, opened, ctx, out);
-    if (rc < 0) return rc;
+    if (rc < 0)
+        return rc;
     (*out)->port = port;
     (*out)->origin_port = origin_port;
     return 0;
@@ -374,7 +409,8 @@ int ssh_conn_open_forwarded(struct ssh_conn *conn, const char *bind, uint16_t po
 static int open_session(struct ssh_chan *chan) {
     if (chan->stage == 0) {
         int rc = ssh_channel_open_session(chan->raw);
-        if (rc != SSH_OK) return rc;
+        if (rc != SSH_OK)
+            return rc;
         chan->stage = 1;
     }
     return chan->session ? ssh_channel_request_subsystem(chan->raw, chan->bind)
@@ -384,7 +420,8 @@ static int open_session(struct ssh_chan *chan) {
 int ssh_conn_open_session(struct ssh_conn *conn, const char *subsystem, const char *command,
                           void (*opened)(void *ctx, struct ssh_chan *chan, int rc), void *ctx, struct ssh_chan **out) {
     int rc = chan_open(conn, open_session, subsystem ? subsystem : command, "", opened, ctx, out);
-    if (rc < 0) return rc;
+    if (rc < 0)
+        return rc;
     (*out)->session = subsystem != NULL;
     return 0;
 }

@@ -44,11 +44,13 @@ static struct client_conn *client_conn(struct ssh_conn *conn) {
 static int step_dial(struct client_conn *cc) {
     int error = 0;
     socklen_t size = sizeof error;
-    if (getsockopt(cc->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0) error = errno;
+    if (getsockopt(cc->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+        error = errno;
     if (error == 0) {
         struct sockaddr_storage peer;
         socklen_t len = sizeof peer;
-        if (getpeername(cc->fd, (struct sockaddr *)&peer, &len) < 0) return errno == ENOTCONN ? 0 : SP_ESYS;
+        if (getpeername(cc->fd, (struct sockaddr *)&peer, &len) < 0)
+            return errno == ENOTCONN ? 0 : SP_ESYS;
         cc->stage = CLIENT_KEX;
         int rc = ssh_options_set(cc->conn.session, SSH_OPTIONS_FD, &cc->fd);
         cc->fd = -1; /* libssh's now */
@@ -61,36 +63,46 @@ static int step_dial(struct client_conn *cc) {
 static int check_host_key(struct client_conn *cc) {
     ssh_key key = NULL;
     struct pubkey found;
-    if (ssh_get_server_publickey(cc->conn.session, &key) != SSH_OK) return SP_ECRYPTO;
+    if (ssh_get_server_publickey(cc->conn.session, &key) != SSH_OK)
+        return SP_ECRYPTO;
     int rc = pubkey_from_key(key, &found);
     ssh_key_free(key);
-    if (rc < 0) return rc;
-    if (strcmp(found.fingerprint, cc->host_fingerprint) == 0) return 0;
-    ssh_conn_reason(&cc->conn, "the server at %s has another host key than expected: it shows %s, expected %s. Somebody may be in "
-                   "between, or the relay was set up anew: ask for a new invite",
-                   cc->conn.peer, found.fingerprint, cc->host_fingerprint);
+    if (rc < 0)
+        return rc;
+    if (strcmp(found.fingerprint, cc->host_fingerprint) == 0)
+        return 0;
+    ssh_conn_reason(&cc->conn,
+                    "the server at %s has another host key than expected: it shows %s, expected %s. Somebody may be in "
+                    "between, or the relay was set up anew: ask for a new invite",
+                    cc->conn.peer, found.fingerprint, cc->host_fingerprint);
     return SP_ECRYPTO;
 }
 
 static int step_kex(struct client_conn *cc) {
     int rc = ssh_connect(cc->conn.session);
-    if (rc == SSH_AGAIN) return 0;
-    if (rc != SSH_OK) return SP_ECLOSED;
+    if (rc == SSH_AGAIN)
+        return 0;
+    if (rc != SSH_OK)
+        return SP_ECLOSED;
     rc = check_host_key(cc);
-    if (rc == 0) cc->stage = CLIENT_LOGIN;
+    if (rc == 0)
+        cc->stage = CLIENT_LOGIN;
     return rc;
 }
 
 static int step_login(struct client_conn *cc) {
     int rc = ssh_userauth_publickey(cc->conn.session, NULL, keypair_key(cc->key));
-    if (rc == SSH_AUTH_AGAIN) return 0;
-    if (rc == SSH_AUTH_ERROR) return SP_ECLOSED;
+    if (rc == SSH_AUTH_AGAIN)
+        return 0;
+    if (rc == SSH_AUTH_ERROR)
+        return SP_ECLOSED;
     if (rc != SSH_AUTH_SUCCESS) {
         ssh_conn_reason(&cc->conn, "%s does not let the key %s in as '%s'", cc->conn.peer,
-                       keypair_public(cc->key)->fingerprint, cc->user);
+                        keypair_public(cc->key)->fingerprint, cc->user);
         return SP_EDENIED;
     }
-    if (ssh_event_add_session(cc->conn.event, cc->conn.session) != SSH_OK) return SP_ENOMEM;
+    if (ssh_event_add_session(cc->conn.event, cc->conn.session) != SSH_OK)
+        return SP_ENOMEM;
     cc->stage = CLIENT_READY;
     cc->conn.phase = SSH_PHASE_OPEN;
     loop_timer_stop(&cc->deadline);
@@ -104,12 +116,16 @@ static int client_greet(struct ssh_conn *conn) {
     conn->busy++;
     do {
         before = cc->stage;
-        if (cc->stage == CLIENT_DIALING) rc = step_dial(cc);
-        else if (cc->stage == CLIENT_KEX) rc = step_kex(cc);
-        else if (cc->stage == CLIENT_LOGIN) rc = step_login(cc);
+        if (cc->stage == CLIENT_DIALING)
+            rc = step_dial(cc);
+        else if (cc->stage == CLIENT_KEX)
+            rc = step_kex(cc);
+        else if (cc->stage == CLIENT_LOGIN)
+            rc = step_login(cc);
     } while (rc == 0 && cc->stage != before && cc->stage != CLIENT_READY);
     conn->busy--;
-    if (rc == 0 && cc->stage == CLIENT_READY) cc->events->ready(cc->ctx);
+    if (rc == 0 && cc->stage == CLIENT_READY)
+        cc->events->ready(cc->ctx);
     return rc;
 }
 
@@ -123,12 +139,15 @@ static int on_message(ssh_session session, ssh_message message, void *userdata) 
         return 1;
     const char *bind = ssh_message_channel_request_open_destination(message);
     int port = ssh_message_channel_request_open_destination_port(message);
-    if (!bind || conn->closing || conn->phase != SSH_PHASE_OPEN || conn->channels >= conn->channels_max) return 1;
+    if (!bind || conn->closing || conn->phase != SSH_PHASE_OPEN || conn->channels >= conn->channels_max)
+        return 1;
     conn->busy++;
     ssh_channel raw = ssh_message_channel_request_open_reply_accept(message);
     struct ssh_chan *chan = raw ? ssh_chan_new(conn, raw) : NULL;
-    if (chan && cc->events->forwarded(cc->ctx, chan, bind, (uint16_t)port) < 0) chan->stream.ops->close(&chan->stream);
-    if (raw && !chan) ssh_channel_free(raw);
+    if (chan && cc->events->forwarded(cc->ctx, chan, bind, (uint16_t)port) < 0)
+        chan->stream.ops->close(&chan->stream);
+    if (raw && !chan)
+        ssh_channel_free(raw);
     conn->busy--;
     ssh_conn_touch(conn);
     return raw ? 0 : 1;
@@ -148,7 +167,8 @@ static void client_settled(struct ssh_conn *conn) {
         int rc = wish->cancel ? ssh_channel_cancel_forward(conn->session, wish->bind, wish->port)
                               : ssh_channel_listen_forward(conn->session, wish->bind, wish->port, &cc->bound);
         conn->busy--;
-        if (rc == SSH_AGAIN) return;
+        if (rc == SSH_AGAIN)
+            return;
         if (!wish->cancel) {
             uint16_t bound = wish->port ? wish->port : (uint16_t)cc->bound;
             cc->events->listening(cc->ctx, wish->bind, wish->port, bound, rc == SSH_OK ? 0 : SP_EDENIED);
@@ -159,9 +179,11 @@ static void client_settled(struct ssh_conn *conn) {
 
 static int client_wish(struct ssh_conn *conn, const char *bind, uint16_t port, bool cancel) {
     struct client_conn *cc = client_conn(conn);
-    if (conn->phase != SSH_PHASE_OPEN || conn->closing) return SP_ECLOSED;
+    if (conn->phase != SSH_PHASE_OPEN || conn->closing)
+        return SP_ECLOSED;
     struct forward_wish *wish = calloc(1, sizeof *wish);
-    if (!wish) return SP_ENOMEM;
+    if (!wish)
+        return SP_ENOMEM;
     wish->bind = strdup(bind);
     if (!wish->bind) {
         free(wish);
@@ -183,7 +205,8 @@ int ssh_client_unlisten(struct ssh_conn *conn, const char *bind, uint16_t port) 
 }
 
 void ssh_client_nudge(struct ssh_conn *conn) {
-    if (conn->phase != SSH_PHASE_OPEN || conn->closing) return;
+    if (conn->phase != SSH_PHASE_OPEN || conn->closing)
+        return;
     conn->busy++;
     (void)ssh_send_ignore(conn->session, "");
     conn->busy--;
@@ -204,18 +227,17 @@ static void client_over(struct ssh_conn *conn, int rc, const char *reason) {
 static void client_free(struct ssh_conn *conn) {
     struct client_conn *cc = client_conn(conn);
     loop_timer_stop(&cc->deadline);
-    while (!list_is_empty(&cc->wishes)) wish_free(list_item(cc->wishes.next, struct forward_wish, link));
-    if (cc->fd >= 0) (void)close(cc->fd);
+    while (!list_is_empty(&cc->wishes))
+        wish_free(list_item(cc->wishes.next, struct forward_wish, link));
+    if (cc->fd >= 0)
+        (void)close(cc->fd);
     free(cc->user);
     free(cc->host_fingerprint);
     free(cc);
 }
 
-static const struct ssh_role client_role = {.greet = client_greet,
-                                            .settled = client_settled,
-                                            .over = client_over,
-                                            .free = client_free,
-                                            .gives_fd = true};
+static const struct ssh_role client_role = {
+    .greet = client_greet, .settled = client_settled, .over = client_over, .free = client_free, .gives_fd = true};
 
 static int client_options(struct client_conn *cc) {
     ssh_session session = cc->conn.session;
@@ -244,13 +266,17 @@ int ssh_client_new(const struct ssh_client_config *config, struct ssh_conn **out
     list_init(&cc->wishes);
     loop_timer_init(config->loop, &cc->deadline, client_late, cc);
     int rc = ssh_conn_init(&cc->conn, config->loop, config->fd, config->peer, &client_role, NULL);
-    if (rc < 0) goto fail;
+    if (rc < 0)
+        goto fail;
     cc->user = strdup(config->user);
     cc->host_fingerprint = strdup(config->host_fingerprint);
     rc = !cc->user || !cc->host_fingerprint ? SP_ENOMEM : client_options(cc);
-    if (rc == 0) rc = loop_fd_set(&cc->conn.watch, EPOLLIN | EPOLLOUT); /* EPOLLOUT: connected */
-    if (rc == 0) rc = loop_timer_set(&cc->deadline, config->login_timeout_ms);
-    if (rc < 0) goto fail;
+    if (rc == 0)
+        rc = loop_fd_set(&cc->conn.watch, EPOLLIN | EPOLLOUT); /* EPOLLOUT: connected */
+    if (rc == 0)
+        rc = loop_timer_set(&cc->deadline, config->login_timeout_ms);
+    if (rc < 0)
+        goto fail;
     *out = &cc->conn;
     return 0;
 fail:

@@ -59,7 +59,8 @@ void ssh_conn_set_patience(struct ssh_conn *conn, unsigned idle_s, unsigned dead
     (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &idle, sizeof idle);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
-    if (dead_ms) (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead_ms, sizeof dead_ms);
+    if (dead_ms)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead_ms, sizeof dead_ms);
 }
 
 void ssh_conn_touch(struct ssh_conn *conn) {
@@ -74,15 +75,18 @@ void ssh_conn_reason(struct ssh_conn *conn, const char *format, ...) {
 }
 
 void ssh_conn_fail(struct ssh_conn *conn, int rc, const char *reason) {
-    if (conn->phase == SSH_PHASE_OVER) return;
+    if (conn->phase == SSH_PHASE_OVER)
+        return;
     conn->phase = SSH_PHASE_OVER;
     conn->rc = rc;
-    if (!conn->reason[0]) ssh_conn_reason(conn, "%s", reason ? reason : err_text(rc));
+    if (!conn->reason[0])
+        ssh_conn_reason(conn, "%s", reason ? reason : err_text(rc));
     ssh_conn_touch(conn);
 }
 
 void ssh_conn_close(struct ssh_conn *conn, const char *message) {
-    if (conn->closing || conn->phase == SSH_PHASE_OVER) return;
+    if (conn->closing || conn->phase == SSH_PHASE_OVER)
+        return;
     conn->closing = true;
     conn->message = message ? strdup(message) : NULL;
     ssh_conn_reason(conn, "%s", message ? message : "closed");
@@ -90,7 +94,8 @@ void ssh_conn_close(struct ssh_conn *conn, const char *message) {
 }
 
 void ssh_conn_say(struct ssh_conn *conn, const char *text) {
-    if (conn->phase != SSH_PHASE_OPEN || conn->closing) return;
+    if (conn->phase != SSH_PHASE_OPEN || conn->closing)
+        return;
     conn->busy++;
     (void)ssh_send_debug(conn->session, text, 1);
     conn->busy--;
@@ -108,9 +113,11 @@ static bool conn_poll(struct ssh_conn *conn) {
 }
 
 bool ssh_conn_can_send(struct ssh_conn *conn) {
-    if (!(ssh_get_poll_flags(conn->session) & SSH_WRITE_PENDING)) return true;
+    if (!(ssh_get_poll_flags(conn->session) & SSH_WRITE_PENDING))
+        return true;
     /* libssh asks for POLLOUT after every write and believes itself blocked until it was told otherwise. */
-    if (conn->polling || conn->broken) return false;
+    if (conn->polling || conn->broken)
+        return false;
     conn->busy++;
     if (ssh_event_dopoll(conn->event, 0) == SSH_ERROR) {
         conn->broken = true;
@@ -122,7 +129,8 @@ bool ssh_conn_can_send(struct ssh_conn *conn) {
 
 static void conn_arm(struct ssh_conn *conn) {
     uint32_t events = EPOLLIN;
-    if (ssh_get_poll_flags(conn->session) & SSH_WRITE_PENDING) events |= EPOLLOUT;
+    if (ssh_get_poll_flags(conn->session) & SSH_WRITE_PENDING)
+        events |= EPOLLOUT;
     (void)loop_fd_set(&conn->watch, events);
 }
 
@@ -155,7 +163,7 @@ static void conn_settle_channels(struct ssh_conn *conn) {
 
 static void conn_finish(struct ssh_conn *conn) {
     struct list *node, *tmp;
-    list_foreach(node, tmp, &conn->chans) {
+    list_foreach (node, tmp, &conn->chans) {
         ssh_chan_orphan(list_item(node, struct ssh_chan, in_chans));
     }
     conn->role->over(conn, conn->rc, conn->reason);
@@ -164,40 +172,49 @@ static void conn_finish(struct ssh_conn *conn) {
 
 /* SSH_MSG_DISCONNECT needs a moment when no libssh call of this connection is on the stack: the task is one. */
 static void conn_hang_up(struct ssh_conn *conn) {
-    if (conn->message) (void)ssh_session_set_disconnect_message(conn->session, conn->message);
+    if (conn->message)
+        (void)ssh_session_set_disconnect_message(conn->session, conn->message);
     /* ssh_disconnect drops what it believes it cannot send at once. */
-    if (conn->phase == SSH_PHASE_OPEN) (void)ssh_conn_can_send(conn);
+    if (conn->phase == SSH_PHASE_OPEN)
+        (void)ssh_conn_can_send(conn);
     struct list *node, *tmp;
-    list_foreach(node, tmp, &conn->chans) {
+    list_foreach (node, tmp, &conn->chans) {
         struct ssh_chan *chan = list_item(node, struct ssh_chan, in_chans);
-        if (chan->raw) ssh_remove_channel_callbacks(chan->raw, &chan->callbacks);
+        if (chan->raw)
+            ssh_remove_channel_callbacks(chan->raw, &chan->callbacks);
         chan->raw = NULL; /* ssh_disconnect frees them all */
     }
     /* A socket that was given by SSH_OPTIONS_FD is not closed by ssh_disconnect, but forgotten. */
     int fd = conn->role->gives_fd ? ssh_get_fd(conn->session) : -1;
     ssh_disconnect(conn->session);
-    if (fd >= 0) (void)close(fd);
+    if (fd >= 0)
+        (void)close(fd);
     ssh_conn_fail(conn, SP_ECLOSED, NULL);
 }
 
 static void conn_settle(struct ssh_conn *conn) {
-    if (conn->phase != SSH_PHASE_OVER && conn->closing) conn_hang_up(conn);
+    if (conn->phase != SSH_PHASE_OVER && conn->closing)
+        conn_hang_up(conn);
     if (conn->phase == SSH_PHASE_OPEN) {
         conn_settle_channels(conn);
-        if (conn->role->settled && conn->phase == SSH_PHASE_OPEN && !conn->closing) conn->role->settled(conn);
+        if (conn->role->settled && conn->phase == SSH_PHASE_OPEN && !conn->closing)
+            conn->role->settled(conn);
     }
-    if (conn->phase == SSH_PHASE_OPEN && (conn->broken || ssh_get_status(conn->session) & (SSH_CLOSED | SSH_CLOSED_ERROR))) {
+    if (conn->phase == SSH_PHASE_OPEN &&
+        (conn->broken || ssh_get_status(conn->session) & (SSH_CLOSED | SSH_CLOSED_ERROR))) {
         const char *error = ssh_get_error(conn->session);
         ssh_conn_fail(conn, SP_ECLOSED, error && error[0] ? error : "connection lost");
     }
-    if (conn->phase != SSH_PHASE_OVER) conn_arm(conn);
+    if (conn->phase != SSH_PHASE_OVER)
+        conn_arm(conn);
 }
 
 static void conn_task(void *ctx) {
     struct ssh_conn *conn = ctx;
     if (conn->phase != SSH_PHASE_OVER) {
         conn_settle(conn);
-        if (conn->phase != SSH_PHASE_OVER) return;
+        if (conn->phase != SSH_PHASE_OVER)
+            return;
         loop_task_cancel(&conn->task);
     }
     conn_finish(conn);
@@ -209,7 +226,8 @@ static void conn_ready(void *ctx, uint32_t events) {
         ssh_conn_touch(conn);
         return;
     }
-    if (events & EPOLLIN) conn->heard = loop_now(conn->loop);
+    if (events & EPOLLIN)
+        conn->heard = loop_now(conn->loop);
     if (conn->phase == SSH_PHASE_GREETING) {
         int rc = conn->role->greet(conn);
         if (rc < 0) {
@@ -248,7 +266,8 @@ int ssh_conn_init(struct ssh_conn *conn, struct loop *loop, int fd, const char *
     loop_fd_init(&conn->watch);
     loop_task_init(loop, &conn->task, conn_task, conn);
     int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (copy < 0) return SP_ESYS;
+    if (copy < 0)
+        return SP_ESYS;
     int rc = loop_fd_add(loop, &conn->watch, copy, EPOLLIN, conn_ready, conn);
     if (rc < 0) {
         (void)close(copy);
@@ -256,7 +275,8 @@ int ssh_conn_init(struct ssh_conn *conn, struct loop *loop, int fd, const char *
     }
     conn->session = ssh_new();
     conn->event = ssh_event_new();
-    if (!conn->session || !conn->event) return SP_ENOMEM;
+    if (!conn->session || !conn->event)
+        return SP_ENOMEM;
     int off = 0;
     (void)ssh_options_set(conn->session, SSH_OPTIONS_PROCESS_CONFIG, &off);
     return 0;
@@ -266,8 +286,10 @@ void ssh_conn_discard(struct ssh_conn *conn) {
     loop_task_cancel(&conn->task);
     int copy = conn->watch.fd;
     loop_fd_remove(&conn->watch);
-    if (conn->event && conn->session) (void)ssh_event_remove_session(conn->event, conn->session);
-    if (conn->event) ssh_event_free(conn->event);
+    if (conn->event && conn->session)
+        (void)ssh_event_remove_session(conn->event, conn->session);
+    if (conn->event)
+        ssh_event_free(conn->event);
     ssh_free(conn->session);
     struct stream *rest;
     /* Closing with unread bytes would reset the connection, and our last words with it. */
@@ -277,5 +299,6 @@ void ssh_conn_discard(struct ssh_conn *conn) {
         (void)close(copy);
     free(conn->message);
     conn->message = NULL;
-    if (conn->role->free) conn->role->free(conn);
+    if (conn->role->free)
+        conn->role->free(conn);
 }

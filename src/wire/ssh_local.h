@@ -18,8 +18,8 @@
 enum {
     SSH_PEER_SIZE = 64,
     SSH_REASON_SIZE = 512,
-    SSH_CHANNELS_MAX = 512, /* open at once on one connection, unless the owner says otherwise */
-    SSH_LINGERING_MAX = 64, /* closed by us and not by the peer, which may hold 1.3 MB each in libssh */
+    SSH_CHANNELS_MAX = 512,   /* open at once on one connection, unless the owner says otherwise */
+    SSH_LINGERING_MAX = 64,   /* closed by us and not by the peer, which may hold 1.3 MB each in libssh */
     SSH_UNREAD_MAX = 3 << 20, /* libssh never grants more than 1.3 MB at a time: a peer beyond this ignores windows */
 };
 
@@ -39,11 +39,11 @@ struct ssh_role {
 
 struct ssh_conn {
     struct loop *loop;
-    struct loop_fd watch;   /* a duplicate of the socket: libssh closes its own whenever it likes, and the number may
+    struct loop_fd watch;  /* a duplicate of the socket: libssh closes its own whenever it likes, and the number may
                                be somebody else's before we could take it out of the loop */
-    struct loop_task task;  /* settles what happened outside a drive */
+    struct loop_task task; /* settles what happened outside a drive */
     const struct ssh_role *role;
-    void *owner;            /* struct ssh_server or struct ssh_client */
+    void *owner; /* struct ssh_server or struct ssh_client */
     void *ctx;
     ssh_session session;
     ssh_event event;
@@ -54,10 +54,10 @@ struct ssh_conn {
     struct list noted;   /* with something to deliver */
     struct list writers; /* short of room when they last wrote, or being opened: looked at after every turn */
     uint64_t heard;
-    int rc;              /* why it ended */
+    int rc; /* why it ended */
     bool closing;
-    bool polling; /* inside conn_poll */
-    bool broken;  /* libssh said that it is over: it must not be asked again */
+    bool polling;  /* inside conn_poll */
+    bool broken;   /* libssh said that it is over: it must not be asked again */
     char *message; /* for SSH_MSG_DISCONNECT, owned */
     char peer[SSH_PEER_SIZE];
     char reason[SSH_REASON_SIZE];
@@ -70,13 +70,13 @@ struct ssh_chan {
     struct ssh_channel_callbacks_struct callbacks;
     struct list in_chans, in_noted, in_writers;
     struct loop_task late; /* reports the end to a listener that came after the connection was over */
-    struct buf held;  /* taken out of libssh and refused by the listener */
-    size_t unread;    /* bytes still inside libssh */
-    bool stopped;     /* the listener took less than it was given */
+    struct buf held;       /* taken out of libssh and refused by the listener */
+    size_t unread;         /* bytes still inside libssh */
+    bool stopped;          /* the listener took less than it was given */
     bool got_end, got_close, told_end, told_close, sent_end;
-    bool abandoned;   /* the listener called close */
-    bool lingering;   /* our CLOSE is out, the peer's is awaited */
-    bool session;     /* a session channel, of which one request was not yet made */
+    bool abandoned; /* the listener called close */
+    bool lingering; /* our CLOSE is out, the peer's is awaited */
+    bool session;   /* a session channel, of which one request was not yet made */
     bool terminal;
     /* A channel that we open: called until it returns something else than SSH_AGAIN. */
     int (*open)(struct ssh_chan *chan);
@@ -96,7 +96,7 @@ void ssh_conn_discard(struct ssh_conn *conn);
 void ssh_conn_fail(struct ssh_conn *conn, int rc, const char *reason); /* notes the end; the task delivers it */
 /* Why it will have ended, for the log and the owner. */
 void ssh_conn_reason(struct ssh_conn *conn, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void ssh_conn_touch(struct ssh_conn *conn);                            /* something is to be settled */
+void ssh_conn_touch(struct ssh_conn *conn); /* something is to be settled */
 
 /* Whether the socket takes more now: asks libssh, and the socket if libssh does not know. */
 bool ssh_conn_can_send(struct ssh_conn *conn);
@@ -105,8 +105,8 @@ bool ssh_conn_can_send(struct ssh_conn *conn);
 struct ssh_chan *ssh_chan_new(struct ssh_conn *conn, ssh_channel raw); /* NULL: out of memory; raw stays the caller's */
 struct ssh_chan *ssh_chan_find(struct ssh_conn *conn, ssh_channel raw);
 void ssh_chan_note(struct ssh_chan *chan);
-void ssh_chan_settle(struct ssh_chan *chan);  /* delivers; may free chan */
+void ssh_chan_settle(struct ssh_chan *chan); /* delivers; may free chan */
 void ssh_chan_offer_room(struct ssh_chan *chan);
-void ssh_chan_orphan(struct ssh_chan *chan);  /* the connection is over */
+void ssh_chan_orphan(struct ssh_chan *chan); /* the connection is over */
 
 #endif

@@ -10,7 +10,7 @@
 #include "ssh_local.h"
 
 enum {
-    LOGIN_ATTEMPTS = 24, /* an agent may hold many keys, and each is asked about and then used */
+    LOGIN_ATTEMPTS = 24,           /* an agent may hold many keys, and each is asked about and then used */
     REQUESTS_WHILE_STALLED = 1000, /* questions of a peer that does not read our answers */
 };
 
@@ -46,7 +46,8 @@ static struct ssh_server *server_of(const struct ssh_conn *conn) {
 
 static int bind_new(const char *host_key, const char *ciphers, ssh_bind *out) {
     ssh_bind made = ssh_bind_new();
-    if (!made) return SP_ENOMEM;
+    if (!made)
+        return SP_ENOMEM;
     bool off = false;
     int rsa_bits = 2048;
     if (ssh_bind_options_set(made, SSH_BIND_OPTIONS_PROCESS_CONFIG, &off) < 0 ||
@@ -69,14 +70,17 @@ static int bind_new(const char *host_key, const char *ciphers, ssh_bind *out) {
 
 int ssh_server_new(const struct ssh_server_config *config, struct ssh_server **out, struct why *why) {
     struct ssh_server *server = calloc(1, sizeof *server);
-    if (!server) return SP_ENOMEM;
+    if (!server)
+        return SP_ENOMEM;
     server->loop = config->loop;
     server->events = config->events;
     server->ctx = config->ctx;
-    int rc = bind_new(config->host_key,
-                      "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes128-ctr,aes256-ctr",
-                      &server->any);
-    if (rc == 0) rc = bind_new(config->host_key, "aes128-gcm@openssh.com,aes256-gcm@openssh.com", &server->quick);
+    int rc =
+        bind_new(config->host_key,
+                 "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes128-ctr,aes256-ctr",
+                 &server->any);
+    if (rc == 0)
+        rc = bind_new(config->host_key, "aes128-gcm@openssh.com,aes256-gcm@openssh.com", &server->quick);
     if (rc < 0) {
         why_set(why, "the host key %s cannot be used: %s", config->host_key, err_text(rc));
         ssh_server_free(server);
@@ -87,7 +91,8 @@ int ssh_server_new(const struct ssh_server_config *config, struct ssh_server **o
 }
 
 void ssh_server_free(struct ssh_server *server) {
-    if (!server) return;
+    if (!server)
+        return;
     ssh_bind_free(server->any);
     ssh_bind_free(server->quick);
     free(server);
@@ -101,7 +106,8 @@ static ssh_bind bind_for(const struct ssh_server *server, const char *banner) {
 #else
     bool aes = false;
 #endif
-    if (!aes) return server->any;
+    if (!aes)
+        return server->any;
     bool has_gcm = str_starts(banner, "SSH-2.0-OpenSSH_7") || str_starts(banner, "SSH-2.0-OpenSSH_8") ||
                    str_starts(banner, "SSH-2.0-OpenSSH_9") || str_starts(banner, "SSH-2.0-OpenSSH_10") ||
                    str_starts(banner, "SSH-2.0-OpenSSH_for_Windows_");
@@ -116,17 +122,22 @@ static int on_pubkey(ssh_session session, const char *user, struct ssh_key_struc
     (void)session;
     struct server_conn *sc = userdata;
     struct ssh_server *server = server_of(&sc->conn);
-    if (sc->logged_in) return SSH_AUTH_DENIED;
+    if (sc->logged_in)
+        return SSH_AUTH_DENIED;
     if (++sc->attempts > LOGIN_ATTEMPTS) {
         ssh_conn_close(&sc->conn, "too many keys tried: name the right one with ssh -i FILE -o IdentitiesOnly=yes");
         return SSH_AUTH_DENIED;
     }
     bool proven = state == SSH_PUBLICKEY_STATE_VALID;
-    if (!proven && state != SSH_PUBLICKEY_STATE_NONE) return SSH_AUTH_DENIED;
+    if (!proven && state != SSH_PUBLICKEY_STATE_NONE)
+        return SSH_AUTH_DENIED;
     struct pubkey public;
-    if (pubkey_from_key(key, &public) < 0) return SSH_AUTH_DENIED;
-    if (!server->events->login(server->ctx, &sc->conn, user, &public, proven)) return SSH_AUTH_DENIED;
-    if (proven) sc->logged_in = true;
+    if (pubkey_from_key(key, &public) < 0)
+        return SSH_AUTH_DENIED;
+    if (!server->events->login(server->ctx, &sc->conn, user, &public, proven))
+        return SSH_AUTH_DENIED;
+    if (proven)
+        sc->logged_in = true;
     return SSH_AUTH_SUCCESS;
 }
 
@@ -137,10 +148,12 @@ static int open_direct(struct server_conn *sc, ssh_message message) {
     const char *origin = ssh_message_channel_request_open_originator(message);
     int port = ssh_message_channel_request_open_destination_port(message);
     int origin_port = ssh_message_channel_request_open_originator_port(message);
-    if (!host || !origin) return 1;
+    if (!host || !origin)
+        return 1;
     /* Taken first and answered after: a refusal with its reason needs an open channel to say it on. */
     ssh_channel raw = ssh_message_channel_request_open_reply_accept(message);
-    if (!raw) return 1;
+    if (!raw)
+        return 1;
     struct ssh_chan *chan = ssh_chan_new(&sc->conn, raw);
     if (!chan) {
         ssh_channel_free(raw);
@@ -154,7 +167,8 @@ static int open_direct(struct server_conn *sc, ssh_message message) {
 
 static int open_session(struct server_conn *sc, ssh_message message) {
     ssh_channel raw = ssh_message_channel_request_open_reply_accept(message);
-    if (!raw) return 1;
+    if (!raw)
+        return 1;
     struct ssh_chan *chan = ssh_chan_new(&sc->conn, raw);
     if (chan)
         chan->session = true;
@@ -164,18 +178,23 @@ static int open_session(struct server_conn *sc, ssh_message message) {
 }
 
 static int on_open(struct server_conn *sc, ssh_message message) {
-    if (sc->conn.channels >= sc->conn.channels_max) return 1;
+    if (sc->conn.channels >= sc->conn.channels_max)
+        return 1;
     switch (ssh_message_subtype(message)) {
-    case SSH_CHANNEL_SESSION: return open_session(sc, message);
-    case SSH_CHANNEL_DIRECT_TCPIP: return open_direct(sc, message);
-    default: return 1;
+    case SSH_CHANNEL_SESSION:
+        return open_session(sc, message);
+    case SSH_CHANNEL_DIRECT_TCPIP:
+        return open_direct(sc, message);
+    default:
+        return 1;
     }
 }
 
 static int on_request(struct server_conn *sc, ssh_message message) {
     struct ssh_server *server = server_of(&sc->conn);
     struct ssh_chan *chan = ssh_chan_find(&sc->conn, ssh_message_channel_request_channel(message));
-    if (!chan || !chan->session || chan->abandoned) return 1;
+    if (!chan || !chan->session || chan->abandoned)
+        return 1;
     struct ssh_session_request request = {.terminal = chan->terminal};
     switch (ssh_message_subtype(message)) {
     case SSH_CHANNEL_REQUEST_PTY:
@@ -186,10 +205,16 @@ static int on_request(struct server_conn *sc, ssh_message message) {
     case SSH_CHANNEL_REQUEST_WINDOW_CHANGE:
         (void)ssh_message_channel_request_reply_success(message);
         return 0;
-    case SSH_CHANNEL_REQUEST_SHELL: break;
-    case SSH_CHANNEL_REQUEST_EXEC: request.command = ssh_message_channel_request_command(message); break;
-    case SSH_CHANNEL_REQUEST_SUBSYSTEM: request.subsystem = ssh_message_channel_request_subsystem(message); break;
-    default: return 1;
+    case SSH_CHANNEL_REQUEST_SHELL:
+        break;
+    case SSH_CHANNEL_REQUEST_EXEC:
+        request.command = ssh_message_channel_request_command(message);
+        break;
+    case SSH_CHANNEL_REQUEST_SUBSYSTEM:
+        request.subsystem = ssh_message_channel_request_subsystem(message);
+        break;
+    default:
+        return 1;
     }
     chan->session = false; /* one program a channel (RFC 4254 section 6.5) */
     struct why why = {""};
@@ -209,19 +234,22 @@ static int on_global(struct server_conn *sc, ssh_message message) {
     struct ssh_server *server = server_of(&sc->conn);
     const char *bind = ssh_message_global_request_address(message);
     int port = ssh_message_global_request_port(message);
-    if (!bind || port < 0 || port > UINT16_MAX) return 1;
+    if (!bind || port < 0 || port > UINT16_MAX)
+        return 1;
     if (ssh_message_subtype(message) == SSH_GLOBAL_REQUEST_CANCEL_TCPIP_FORWARD) {
         server->events->unforward(server->ctx, &sc->conn, bind, (uint16_t)port);
         (void)ssh_message_global_request_reply_success(message, 0);
         return 0;
     }
-    if (ssh_message_subtype(message) != SSH_GLOBAL_REQUEST_TCPIP_FORWARD) return 1;
+    if (ssh_message_subtype(message) != SSH_GLOBAL_REQUEST_TCPIP_FORWARD)
+        return 1;
     struct why why = {""};
     if (server->events->forward(server->ctx, &sc->conn, bind, (uint16_t)port, &why) == 0) {
         (void)ssh_message_global_request_reply_success(message, (uint16_t)port);
         return 0;
     }
-    if (why.text[0]) (void)ssh_send_debug(sc->conn.session, why.text, 1);
+    if (why.text[0])
+        (void)ssh_send_debug(sc->conn.session, why.text, 1);
     return 1;
 }
 
@@ -230,7 +258,8 @@ static int on_message(ssh_session session, ssh_message message, void *userdata) 
     struct server_conn *sc = userdata;
     int type = ssh_message_type(message);
     /* libssh keeps its own state of the login; one bug there (CVE-2018-10933) was enough: ours decides. */
-    if (type == SSH_REQUEST_SERVICE || type == SSH_REQUEST_AUTH || !sc->logged_in || sc->conn.closing) return 1;
+    if (type == SSH_REQUEST_SERVICE || type == SSH_REQUEST_AUTH || !sc->logged_in || sc->conn.closing)
+        return 1;
     if (ssh_get_poll_flags(session) & SSH_WRITE_PENDING) {
         if (++sc->stalled_requests > REQUESTS_WHILE_STALLED)
             ssh_conn_close(&sc->conn, "too many requests without reading the answers");
@@ -239,9 +268,12 @@ static int on_message(ssh_session session, ssh_message message, void *userdata) 
     }
     sc->conn.busy++;
     int rc = 1;
-    if (type == SSH_REQUEST_CHANNEL_OPEN) rc = on_open(sc, message);
-    if (type == SSH_REQUEST_CHANNEL) rc = on_request(sc, message);
-    if (type == SSH_REQUEST_GLOBAL) rc = on_global(sc, message);
+    if (type == SSH_REQUEST_CHANNEL_OPEN)
+        rc = on_open(sc, message);
+    if (type == SSH_REQUEST_CHANNEL)
+        rc = on_request(sc, message);
+    if (type == SSH_REQUEST_GLOBAL)
+        rc = on_global(sc, message);
     sc->conn.busy--;
     ssh_conn_touch(&sc->conn);
     return rc;
@@ -252,10 +284,13 @@ static int server_greet(struct ssh_conn *conn) {
     int rc = ssh_handle_key_exchange(conn->session);
     if (!sc->greeted) {
         sc->greeted = true;
-        if (rc != SSH_ERROR && ssh_event_add_session(conn->event, conn->session) != SSH_OK) return SP_ENOMEM;
+        if (rc != SSH_ERROR && ssh_event_add_session(conn->event, conn->session) != SSH_OK)
+            return SP_ENOMEM;
     }
-    if (rc == SSH_ERROR) return SP_ECLOSED;
-    if (rc == SSH_OK) conn->phase = SSH_PHASE_OPEN;
+    if (rc == SSH_ERROR)
+        return SP_ECLOSED;
+    if (rc == SSH_OK)
+        conn->phase = SSH_PHASE_OPEN;
     return 0;
 }
 
@@ -298,7 +333,8 @@ int ssh_server_accept(struct ssh_server *server, int fd, const char *peer, const
     }
     ssh_set_message_callback(session, on_message, sc);
     rc = server_greet(&sc->conn);
-    if (rc < 0) goto fail;
+    if (rc < 0)
+        goto fail;
     *out = &sc->conn;
     return 0;
 fail:

@@ -13,8 +13,8 @@ struct agent;
 enum agent_mode { AGENT_RELAY, AGENT_PLAIN };
 
 struct agent_config {
-    char *state; /* folder; NULL: os_default_state */
-    int mode;    /* enum agent_mode */
+    char *state;                          /* folder; NULL: os_default_state */
+    int mode;                             /* enum agent_mode */
     char *server, *server_key, *identity; /* mode = plain: USER@HOST:PORT, its fingerprint, our key */
     int log_level;
     struct services_config services;

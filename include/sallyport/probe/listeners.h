@@ -17,9 +17,9 @@ struct listener {
     uint64_t inode; /* of the socket: another one on the same port has another */
     uid_t uid;      /* who opened it */
     uint16_t port;
-    uint8_t family;       /* 4 or 6; an IPv4 address mapped into IPv6 is 4 */
+    uint8_t family;        /* 4 or 6; an IPv4 address mapped into IPv6 is 4 */
     uint8_t address_class; /* enum listen_class */
-    uint8_t address[16];  /* network order, the first 4 bytes for IPv4 */
+    uint8_t address[16];   /* network order, the first 4 bytes for IPv4 */
 };
 
 /* Sorted by port, family, address, inode; so two rounds compare by their bytes. */

@@ -10,12 +10,12 @@
 struct relay;
 
 struct relay_config {
-    char *state;               /* folder; NULL: os_default_state */
-    struct option_list listen; /* ADDR:PORT, [V6]:PORT, *:PORT */
-    char *name;                /* public host name or address; NULL: that of the machine */
-    uint64_t public_port;      /* as people dial it; 0: that of the first `listen` */
+    char *state;                         /* folder; NULL: os_default_state */
+    struct option_list listen;           /* ADDR:PORT, [V6]:PORT, *:PORT */
+    char *name;                          /* public host name or address; NULL: that of the machine */
+    uint64_t public_port;                /* as people dial it; 0: that of the first `listen` */
     char *certificate, *certificate_key; /* PEM files; NULL: self-made ones in the state folder */
-    uint64_t max_guests;       /* connections that have not logged in */
+    uint64_t max_guests;                 /* connections that have not logged in */
     int log_level;
 };
 

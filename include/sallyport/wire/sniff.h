@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 enum sniff {
-    SNIFF_MORE,    /* too few bytes to tell */
+    SNIFF_MORE, /* too few bytes to tell */
     SNIFF_SSH,
     SNIFF_TLS,
     SNIFF_DOOR,

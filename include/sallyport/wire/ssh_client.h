@@ -20,8 +20,8 @@ struct ssh_client_events {
 
 struct ssh_client_config {
     struct loop *loop;
-    int fd;                       /* connected or connecting, non-blocking; taken over */
-    const char *peer;             /* numeric address, for messages */
+    int fd;           /* connected or connecting, non-blocking; taken over */
+    const char *peer; /* numeric address, for messages */
     const char *user;
     const struct keypair *key;    /* outlives the connection */
     const char *host_fingerprint; /* "SHA256:..." of the only host key that is accepted */

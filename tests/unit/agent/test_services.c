@@ -3,8 +3,8 @@
 
 #include "sallyport/agent/services.h"
 
-static const struct fake_page jupyter_pages[] = {
-    {"GET /api ", "HTTP/1.1 200 OK\r\n\r\n{\"version\": \"1.23.3\"}"}, {NULL, NULL}};
+static const struct fake_page jupyter_pages[] = {{"GET /api ", "HTTP/1.1 200 OK\r\n\r\n{\"version\": \"1.23.3\"}"},
+                                                 {NULL, NULL}};
 static const struct fake_page greeting[] = {{"", "SSH-2.0-OpenSSH_9.2p1\r\n"}, {NULL, NULL}};
 
 struct bench {

@@ -39,11 +39,8 @@ static void set(struct bench *bench, const char *name, const char *key, const ch
 
 static const struct listener *listens(struct bench *bench, uint16_t port) {
     struct listener *row = &bench->rows[bench->listeners.count++];
-    *row = (struct listener){.port = port,
-                             .uid = 1000,
-                             .inode = port + 1000U,
-                             .family = 4,
-                             .address_class = LISTEN_ANY};
+    *row =
+        (struct listener){.port = port, .uid = 1000, .inode = port + 1000U, .family = 4, .address_class = LISTEN_ANY};
     return row;
 }
 
@@ -95,7 +92,8 @@ static void what_is_found(void **state) {
     bench->jupyters[0].version[0] = '\0';
     choose(bench);
     assert_string_equal(bench->now.items[1].service.detail, "notebook (TLS), /home/ann");
-    bench->jupyters[0] = (struct jupyter_server){.listener = bench->jupyters[0].listener, .version = "2.0", .base_url = "/"};
+    bench->jupyters[0] =
+        (struct jupyter_server){.listener = bench->jupyters[0].listener, .version = "2.0", .base_url = "/"};
     choose(bench);
     assert_string_equal(bench->now.items[1].service.detail, "Jupyter 2.0");
 }
@@ -270,10 +268,14 @@ static void mistakes_in_the_configuration(void **state) {
         int rc;
         const char *says;
     } cases[] = {
-        {"Tensor", "port", "6006", SP_EINVAL, ""},         {"tb", "port", "0", SP_EFORMAT, "port"},
-        {"tb", "port", "65536", SP_EFORMAT, "65535"},      {"tb", "port", "x", SP_EFORMAT, "a number"},
-        {"tb", "kind", "https", SP_EFORMAT, "ssh, http or tcp, as in 'kind"},   {"tb", "publish", "maybe", SP_EFORMAT, "yes or no"},
-        {"tb", "path", "lab", SP_EFORMAT, "begins with"},   {"tb", "path", "/\x01", SP_EFORMAT, "begins with"},
+        {"Tensor", "port", "6006", SP_EINVAL, ""},
+        {"tb", "port", "0", SP_EFORMAT, "port"},
+        {"tb", "port", "65536", SP_EFORMAT, "65535"},
+        {"tb", "port", "x", SP_EFORMAT, "a number"},
+        {"tb", "kind", "https", SP_EFORMAT, "ssh, http or tcp, as in 'kind"},
+        {"tb", "publish", "maybe", SP_EFORMAT, "yes or no"},
+        {"tb", "path", "lab", SP_EFORMAT, "begins with"},
+        {"tb", "path", "/\x01", SP_EFORMAT, "begins with"},
         {"tb", "prot", "6006", SP_ENOENT, "port"},
     };
     struct bench *bench = *state;

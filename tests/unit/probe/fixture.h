@@ -79,8 +79,8 @@ static inline void fixture_process(const char *root, int pid, const char *name, 
     fixture_link(root, path, text);
 }
 
-#define FIXTURE_TCP_HEAD                                                                                               \
-    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode           "     \
+#define FIXTURE_TCP_HEAD \
+    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode           " \
     "                                          \n"
 
 /* A row of /proc/net/tcp for 127.0.0.1:port, appended to text. */

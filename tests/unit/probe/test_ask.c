@@ -46,8 +46,7 @@ static void an_answer_to_its_end(void **state) {
     struct heard result;
     (void)state;
     fake_start(&fake, 0, pages);
-    put(&result,
-        (struct ask_question){.host = "127.0.0.1", .port = fake.port, .request = "hello", .timeout_ms = 3000});
+    put(&result, (struct ask_question){.host = "127.0.0.1", .port = fake.port, .request = "hello", .timeout_ms = 3000});
     assert_string_equal(result.text, "world");
     assert_false(result.timed_out);
     fake_stop(&fake);
@@ -59,8 +58,8 @@ static void a_greeting_that_is_enough(void **state) {
     struct heard result;
     (void)state;
     fake_start(&fake, 0, pages);
-    put(&result, (struct ask_question){
-                     .host = "127.0.0.1", .port = fake.port, .timeout_ms = 3000, .enough = first_four});
+    put(&result,
+        (struct ask_question){.host = "127.0.0.1", .port = fake.port, .timeout_ms = 3000, .enough = first_four});
     assert_string_equal(result.text, "SSH-2.0-x\r\n");
     assert_false(result.timed_out);
     fake_stop(&fake);

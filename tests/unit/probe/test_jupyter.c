@@ -63,8 +63,12 @@ static void listens(struct bench *bench, uint16_t port, uint64_t inode, uid_t ui
     size_t at = bench->listeners.count++;
     for (; at > 0 && bench->rows[at - 1].port > port; at--)
         bench->rows[at] = bench->rows[at - 1];
-    bench->rows[at] = (struct listener){
-        .port = port, .inode = inode, .uid = uid, .family = 4, .address_class = LISTEN_LOOPBACK, .address = {127, 0, 0, 1}};
+    bench->rows[at] = (struct listener){.port = port,
+                                        .inode = inode,
+                                        .uid = uid,
+                                        .family = 4,
+                                        .address_class = LISTEN_LOOPBACK,
+                                        .address = {127, 0, 0, 1}};
 }
 
 static void serves(struct bench *bench, const struct fake *fake) {
@@ -228,8 +232,8 @@ static void a_silent_port_is_asked_a_few_times(void **state) {
     for (size_t rounds = 0; rounds < 80; rounds++) {
         assert_int_equal(look(bench), 0);
         /* after 1 round, 2 more, 4 more, ... */
-        assert_int_equal(bench->asked, rounds == 0 || rounds == 1 || rounds == 3 || rounds == 7 || rounds == 15 ||
-                                           rounds == 31);
+        assert_int_equal(bench->asked,
+                         rounds == 0 || rounds == 1 || rounds == 3 || rounds == 7 || rounds == 15 || rounds == 31);
     }
     fake_stop(&silent);
 }

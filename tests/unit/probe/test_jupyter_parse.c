@@ -131,8 +131,8 @@ static void answers_from_below_a_path(void **state) {
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_int_equal(elsewhere(wrong[i], base_url), SP_EFORMAT);
     assert_string_equal(base_url, "before");
-    assert_int_equal(elsewhere("HTTP/1.1 404 Not Found\r\n" POLICY "/user/ann/api/security/csp-report\r\n\r\n", base_url),
-                     0);
+    assert_int_equal(
+        elsewhere("HTTP/1.1 404 Not Found\r\n" POLICY "/user/ann/api/security/csp-report\r\n\r\n", base_url), 0);
     assert_string_equal(base_url, "/user/ann/");
 }
 

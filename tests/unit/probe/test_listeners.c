@@ -174,8 +174,8 @@ static int listen_on(int family, uint16_t *port) {
         assert_int_equal(bind(fd, (struct sockaddr *)&four, sizeof four), 0);
     assert_int_equal(listen(fd, 4), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-    *port = ntohs(family == 6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-                              : ((struct sockaddr_in *)&address)->sin_port);
+    *port =
+        ntohs(family == 6 ? ((struct sockaddr_in6 *)&address)->sin6_port : ((struct sockaddr_in *)&address)->sin_port);
     return fd;
 }
 

@@ -46,8 +46,12 @@ static int tear_down(void **state) {
 }
 
 static void listens(struct bench *bench, uint16_t port, uint64_t inode, uid_t uid) {
-    bench->rows[bench->listeners.count++] = (struct listener){
-        .port = port, .inode = inode, .uid = uid, .family = 4, .address_class = LISTEN_LOOPBACK, .address = {127, 0, 0, 1}};
+    bench->rows[bench->listeners.count++] = (struct listener){.port = port,
+                                                              .inode = inode,
+                                                              .uid = uid,
+                                                              .family = 4,
+                                                              .address_class = LISTEN_LOOPBACK,
+                                                              .address = {127, 0, 0, 1}};
 }
 
 /* The port that was found, or 0. */

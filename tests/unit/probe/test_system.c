@@ -84,24 +84,23 @@ static void expect_filesystem(const struct status *status, const char *mount, co
 static void filesystems(void **state) {
     static const char *const folders[] = {"/boot/efi/x", "/data/x",     "/srv/bind/x", "/snap/core/x", "/mnt/nas/x",
                                           "/hidden/x",   "/a folder/x", "/run/x",      "/home/x",      "/remote/x"};
-    static const char mountinfo[] =
-        "22 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw\n"
-        "23 22 0:21 / /proc rw - proc proc rw\n"
-        "24 22 0:22 / /run rw - tmpfs tmpfs rw\n"
-        "25 22 254:2 / /boot/efi rw - vfat /dev/vda2 rw\n"
-        "26 22 254:3 /some/part /srv/bind rw - xfs /dev/vdb rw\n"
-        "27 22 254:3 / /data rw master:2 shared:9 - xfs /dev/vdb rw\n"
-        "28 22 254:1 /home /home rw - ext4 /dev/vda1 rw\n"
-        "29 22 7:0 / /snap/core ro - squashfs /dev/loop0 ro\n"
-        "30 22 0:50 / /mnt/nas rw - nfs4 nas:/export rw\n"
-        "31 22 0:51 / /remote rw - fuse.sshfs ann@box: rw\n"
-        "32 22 254:4 / /hidden rw - ext4 /dev/vdc rw\n"
-        "33 32 0:52 / /hidden rw - tmpfs tmpfs rw\n"
-        "34 22 254:5 / /a\\040folder rw - btrfs /dev/vdd rw\n"
-        "35 22 254:6 / /gone rw - ext4 /dev/vde rw\n"
-        "36 22 254:7 /hosts /file rw - ext4 /dev/vdf rw\n"
-        "37 22 254:8\n"
-        "nonsense\n";
+    static const char mountinfo[] = "22 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw\n"
+                                    "23 22 0:21 / /proc rw - proc proc rw\n"
+                                    "24 22 0:22 / /run rw - tmpfs tmpfs rw\n"
+                                    "25 22 254:2 / /boot/efi rw - vfat /dev/vda2 rw\n"
+                                    "26 22 254:3 /some/part /srv/bind rw - xfs /dev/vdb rw\n"
+                                    "27 22 254:3 / /data rw master:2 shared:9 - xfs /dev/vdb rw\n"
+                                    "28 22 254:1 /home /home rw - ext4 /dev/vda1 rw\n"
+                                    "29 22 7:0 / /snap/core ro - squashfs /dev/loop0 ro\n"
+                                    "30 22 0:50 / /mnt/nas rw - nfs4 nas:/export rw\n"
+                                    "31 22 0:51 / /remote rw - fuse.sshfs ann@box: rw\n"
+                                    "32 22 254:4 / /hidden rw - ext4 /dev/vdc rw\n"
+                                    "33 32 0:52 / /hidden rw - tmpfs tmpfs rw\n"
+                                    "34 22 254:5 / /a\\040folder rw - btrfs /dev/vdd rw\n"
+                                    "35 22 254:6 / /gone rw - ext4 /dev/vde rw\n"
+                                    "36 22 254:7 /hosts /file rw - ext4 /dev/vdf rw\n"
+                                    "37 22 254:8\n"
+                                    "nonsense\n";
     char root[FIXTURE_PATH], path[FIXTURE_PATH];
     struct status status;
     (void)state;
@@ -125,8 +124,9 @@ static void a_container_shows_its_root(void **state) {
     struct status status;
     (void)state;
     fixture_new(root);
-    fixture_write(root, "/proc/self/mountinfo", "22 1 0:40 / / rw - overlay overlay rw\n"
-                                                "23 1 0:41 / /x rw - overlay overlay rw\n");
+    fixture_write(root, "/proc/self/mountinfo",
+                  "22 1 0:40 / / rw - overlay overlay rw\n"
+                  "23 1 0:41 / /x rw - overlay overlay rw\n");
     assert_int_equal(system_sample(root, &status), 0);
     assert_int_equal(status.filesystem_count, 1);
     expect_filesystem(&status, "/", "overlay");

@@ -1,6 +1,7 @@
 /* The server against peers that are not ours: libssh's own blocking client on a thread, and bare bytes. */
 #include "ssh_pair.h"
 
+#include <fcntl.h>
 #include <libssh/libssh.h>
 #include <malloc.h>
 #include <poll.h>
@@ -71,9 +72,9 @@ static void guest_start(struct pair *pair, struct guest *guest, void (*act)(stru
 
 /* The guest's descriptor is closed, and the server must notice. */
 static void guest_end(struct guest *guest) {
+    (void)shutdown(guest->fd, SHUT_RDWR);
     (void)pthread_join(guest->thread, NULL);
     assert_true(guest->logged_in);
-    (void)shutdown(guest->fd, SHUT_RDWR);
     ssh_free(guest->session);
 }
 
@@ -164,8 +165,8 @@ static void act_fill_sessions(struct guest *guest) {
         ssh_channel channel = ssh_channel_new(guest->session);
         if (ssh_channel_open_session(channel) != SSH_OK) return;
         guest->opened++;
-        while (ssh_channel_window_size(channel) > 0) {
-            int n = ssh_channel_write(channel, bytes, sizeof bytes);
+        for (uint32_t window; (window = ssh_channel_window_size(channel)) > 0;) {
+            int n = ssh_channel_write(channel, bytes, window < sizeof bytes ? window : sizeof bytes);
             if (n <= 0) return;
             guest->bytes += (uint64_t)n;
         }
