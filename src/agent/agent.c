@@ -166,7 +166,7 @@ static void agent_again(struct agent *agent) {
 
 /* Is the address that the connection was made from still one of ours? The kernel tells by letting us bind to it. */
 static bool source_is_ours(const struct agent *agent) {
-    struct sockaddr_storage source;
+    struct sockaddr_storage source = {0};
     socklen_t size = sizeof source;
     int fd = ssh_conn_fd(agent->conn);
     if (getsockname(fd, (struct sockaddr *)&source, &size) < 0)

@@ -11,7 +11,7 @@ static const enum log_level levels[] = {LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEV
 /* Prints what a command said, or why it failed. */
 static int finish(const struct program *program, int rc, struct buf *out, const struct why *why) {
     int status = rc < 0 ? program_fail(program, why, rc) : 0;
-    (void)fwrite(buf_head(out), 1, buf_len(out), stdout);
+    program_print(stdout, out);
     buf_fini(out);
     return status;
 }

@@ -23,6 +23,11 @@ int program_usage(const struct program *program, const char *what) {
     return 2;
 }
 
+void program_print(FILE *to, const struct buf *text) {
+    if (buf_len(text))
+        (void)fwrite(buf_head(text), 1, buf_len(text), to);
+}
+
 static void program_help(const struct program *program) {
     (void)printf("%s %s\n%s\n\nUsage: %s COMMAND [OPTIONS] [ARGUMENTS]\n\nCommands:\n", program->name,
                  SALLYPORT_VERSION, program->summary, program->name);

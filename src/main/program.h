@@ -2,6 +2,8 @@
 #ifndef SALLYPORT_MAIN_PROGRAM_H
 #define SALLYPORT_MAIN_PROGRAM_H
 
+#include <stdio.h>
+
 #include "sallyport/base/buf.h"
 #include "sallyport/base/err.h"
 #include "sallyport/base/loop.h"
@@ -32,6 +34,9 @@ int program_main(struct program *program, int argc, char **argv);
 /* Prints a message and returns 1 or 2. */
 int program_fail(const struct program *program, const struct why *why, int rc);
 int program_usage(const struct program *program, const char *what);
+
+/* Writes what a buf holds, which may be nothing. */
+void program_print(FILE *to, const struct buf *text);
 
 /* SIGTERM and SIGINT stop the loop; SIGPIPE is ignored. */
 int program_catch_signals(struct loop *loop);

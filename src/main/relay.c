@@ -71,8 +71,8 @@ static int do_ctl(struct program *program, int argc, char **argv) {
     if (rc < 0) {
         status = program_fail(program, &why, rc);
     } else {
-        (void)fwrite(buf_head(&out), 1, buf_len(&out), stdout);
-        (void)fwrite(buf_head(&err), 1, buf_len(&err), stderr);
+        program_print(stdout, &out);
+        program_print(stderr, &err);
     }
     buf_wipe(&in);
     buf_wipe(&out);

@@ -109,7 +109,7 @@ static void sample_cpus(char *text, struct status *out) {
 }
 
 int system_sample(const char *root, struct status *out) {
-    char text[TEXT_SIZE];
+    char text[TEXT_SIZE] = "";
     status_init(out);
     if (read_text(root, "/proc/uptime", text) == 0)
         sample_uptime(text, out);
@@ -128,7 +128,7 @@ int system_sample(const char *root, struct status *out) {
 }
 
 int system_boot_id(const char *root, char to[static SYSTEM_BOOT_ID_SIZE]) {
-    char text[TEXT_SIZE];
+    char text[TEXT_SIZE] = "";
     int rc = read_text(root, "/proc/sys/kernel/random/boot_id", text);
     if (rc != 0)
         return rc;
@@ -138,7 +138,7 @@ int system_boot_id(const char *root, char to[static SYSTEM_BOOT_ID_SIZE]) {
 }
 
 int system_hostname(const char *root, char *to, size_t size) {
-    char text[TEXT_SIZE];
+    char text[TEXT_SIZE] = "";
     int rc = read_text(root, "/proc/sys/kernel/hostname", text);
     if (rc != 0)
         return rc;

@@ -199,7 +199,7 @@ static void socket_ready(void *ctx, uint32_t events) {
     struct listener *listener = ctx;
     for (size_t s = 0; s < listener->socket_count; s++) {
         for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-            struct sockaddr_storage address;
+            struct sockaddr_storage address = {0};
             socklen_t size = sizeof address;
             int fd = accept4(listener->sockets[s].fd, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
             if (fd >= 0) {

@@ -162,20 +162,20 @@ static void a_long_table(void **state) {
 }
 
 static int listen_on(int family, uint16_t *port) {
-    struct sockaddr_in four = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-    struct sockaddr_storage address;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in four;
+        struct sockaddr_in6 six;
+    } address = {.six = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT}};
+    if (family == 4)
+        address.four = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof address;
-    int fd = socket(family == 6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
-    if (family == 6)
-        assert_int_equal(bind(fd, (struct sockaddr *)&six, sizeof six), 0);
-    else
-        assert_int_equal(bind(fd, (struct sockaddr *)&four, sizeof four), 0);
+    assert_int_equal(bind(fd, &address.any, family == 6 ? sizeof address.six : sizeof address.four), 0);
     assert_int_equal(listen(fd, 4), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-    *port =
-        ntohs(family == 6 ? ((struct sockaddr_in6 *)&address)->sin6_port : ((struct sockaddr_in *)&address)->sin_port);
+    assert_int_equal(getsockname(fd, &address.any, &len), 0);
+    *port = ntohs(family == 6 ? address.six.sin6_port : address.four.sin_port);
     return fd;
 }
 
@@ -185,7 +185,7 @@ static void real_sockets(void **state) {
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         int family = families[i];
-        uint16_t port;
+        uint16_t port = 0;
         struct stat info;
         struct listeners by_netlink, by_file;
         int fd = listen_on(family, &port);

@@ -75,6 +75,7 @@ struct pair {
     bool fill_end;
     uint64_t allowance;
     unsigned fds;
+    void *ctx; /* the test's own */
 };
 
 static inline uint8_t pattern(uint64_t at) {
