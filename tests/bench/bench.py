@@ -79,13 +79,13 @@ def measure_logins(table, ways, how):
 
 
 def measure_agent(table, agent, how):
-    """The real agent after the transfers and, later, doing nothing."""
+    """The real agent, doing nothing; after the transfers and logins, when they are measured too."""
     time.sleep(5)
     began, used = time.monotonic(), exact_seconds(agent.process.pid)
     time.sleep(how.idle)
     share = (exact_seconds(agent.process.pid) - used) / (time.monotonic() - began)
     table.bound(f"agent, idle for {how.idle} s: share of a core", share, percent, 0.002)
-    table.bound("agent, resident after the transfers", agent.process.memory(), mib, 10 * MIB)
+    table.bound("agent, resident memory", agent.process.memory(), mib, 10 * MIB)
     table.note("agent, most it ever had", mib(agent.process.status("VmHWM") * KIB))
 
 
@@ -173,13 +173,14 @@ def main():
     load = os.getloadavg()[0]
     try:
         measure(table, world, how)
-        world.close()
     except BaseException:
         print("\n".join(world.logs()), file=sys.stderr)
         raise
     finally:
-        world.close()
-        world.remove()
+        try:
+            world.close()
+        finally:
+            world.remove()
     print(f"{the_machine()}; load when it began {load:.1f}; {time.strftime('%Y-%m-%d')}\n\n{table}")
 
 
