@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "address.h"
@@ -73,15 +74,20 @@ static void guest_late(void *ctx) {
     guest_evict(ctx, "no login within 20 s");
 }
 
+/* From now on only the deadline counts, no more the silence. */
+static int guest_limit(struct guest *guest) {
+    struct loop *loop = guest->listener->relay->loop;
+    uint64_t now = loop_now(loop);
+    loop_timer_stop(&guest->timer);
+    loop_timer_init(loop, &guest->timer, guest_late, guest);
+    return loop_timer_set(&guest->timer, guest->deadline > now ? guest->deadline - now : 0);
+}
+
 static void guest_to_ssh(struct guest *guest, const char *banner) {
     struct listener *listener = guest->listener;
     int fd = guest->watch.fd;
     loop_fd_remove(&guest->watch);
-    uint64_t now = loop_now(listener->relay->loop);
-    loop_timer_stop(&guest->timer);
-    loop_timer_init(listener->relay->loop, &guest->timer, guest_late, guest);
-    uint64_t left = guest->deadline > now ? guest->deadline - now : 0;
-    int rc = loop_timer_set(&guest->timer, left);
+    int rc = guest_limit(guest);
     if (rc < 0)
         (void)close(fd);
     else
@@ -112,6 +118,23 @@ static void banner_of(const uint8_t *bytes, size_t n, char to[static PEEK_SIZE])
     to[len] = '\0';
 }
 
+/* Whether the first TLS record (RFC 8446 section 5.1: type, version, length) is here. Only then is it worth one of the
+ * web front's places: a flood of half handshakes stays among the guests, where the newest push out the oldest. */
+static bool hello_is_whole(int fd, const uint8_t *bytes, size_t n) {
+    enum { HEADER = 5, RECORD_MAX = 16384 };
+    int available = 0;
+    if (n < HEADER || ioctl(fd, FIONREAD, &available) < 0)
+        return false;
+    size_t len = (size_t)bytes[3] << 8 | bytes[4];
+    return len > RECORD_MAX || (size_t)available >= HEADER + len;
+}
+
+/* More of its first bytes is wanted: it is looked at again when some came, until its time is over. */
+static void guest_wait(struct guest *guest) {
+    if (guest_limit(guest) < 0 || loop_fd_set(&guest->watch, EPOLLIN | EPOLLET) < 0)
+        guest_free(guest);
+}
+
 static void guest_ready(void *ctx, uint32_t events) {
     (void)events;
     struct guest *guest = ctx;
@@ -132,7 +155,10 @@ static void guest_ready(void *ctx, uint32_t events) {
         guest_to_ssh(guest, banner);
         return;
     case SNIFF_TLS:
-        guest_to_web(guest, true);
+        if (hello_is_whole(guest->watch.fd, bytes, (size_t)n))
+            guest_to_web(guest, true);
+        else
+            guest_wait(guest);
         return;
     case SNIFF_HTTP:
         guest_to_web(guest, false);

@@ -6,7 +6,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
+
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
@@ -85,8 +87,10 @@ static inline uint8_t pattern(uint64_t at) {
 static inline unsigned open_fds(void) {
     DIR *dir = opendir("/proc/self/fd");
     unsigned count = 0;
-    while (dir && readdir(dir)) count++;
-    if (dir) closedir(dir);
+    while (dir && readdir(dir))
+        count++;
+    if (dir)
+        closedir(dir);
     return count;
 }
 
@@ -95,9 +99,11 @@ static inline size_t tap_data(void *ctx, const uint8_t *bytes, size_t n) {
     size_t room = (size_t)(tap->allowance - tap->got);
     size_t take = n < room ? n : room;
     for (size_t i = 0; i < take; i++)
-        if (bytes[i] != pattern(tap->got + i)) tap->wrong = true;
+        if (bytes[i] != pattern(tap->got + i))
+            tap->wrong = true;
     tap->got += take;
-    if (tap->hang_up_on_data) ssh_conn_close(ssh_chan_conn(tap->chan), "enough of you");
+    if (tap->hang_up_on_data)
+        ssh_conn_close(ssh_chan_conn(tap->chan), "enough of you");
     if (tap->close_on_data) {
         tap->stream->ops->close(tap->stream);
         tap->stream = NULL;
@@ -109,9 +115,11 @@ static inline void tap_push(struct tap *tap) {
     uint8_t bytes[32768];
     while (tap->stream && tap->sent < tap->to_send) {
         size_t n = tap->to_send - tap->sent < sizeof bytes ? (size_t)(tap->to_send - tap->sent) : sizeof bytes;
-        for (size_t i = 0; i < n; i++) bytes[i] = pattern(tap->sent + i);
+        for (size_t i = 0; i < n; i++)
+            bytes[i] = pattern(tap->sent + i);
         ssize_t rc = tap->stream->ops->write(tap->stream, bytes, n);
-        if (rc < 0) return;
+        if (rc < 0)
+            return;
         tap->sent += (uint64_t)rc;
         if ((size_t)rc < n) {
             tap->short_write = true;
@@ -146,7 +154,8 @@ static const struct stream_events tap_events = {
     .data = tap_data, .end = tap_end, .writable = tap_writable, .closed = tap_closed};
 
 static inline void tap_close(struct tap *tap) {
-    if (tap->stream) tap->stream->ops->close(tap->stream);
+    if (tap->stream)
+        tap->stream->ops->close(tap->stream);
     tap->stream = NULL;
 }
 
@@ -175,13 +184,16 @@ static inline void tap_opened(void *ctx, struct ssh_chan *chan, int rc) {
     }
     tap_attach(tap, chan);
     tap_push(tap);
-    if (tap->stream) tap->stream->ops->resume(tap->stream);
+    if (tap->stream)
+        tap->stream->ops->resume(tap->stream);
 }
 
-static inline bool pair_login(void *ctx, struct ssh_conn *conn, const char *user, const struct pubkey *key, bool proven) {
+static inline bool pair_login(void *ctx, struct ssh_conn *conn, const char *user, const struct pubkey *key,
+                              bool proven) {
     struct pair *pair = ctx;
     proven ? pair->proven++ : pair->asked++;
-    if (pair->hang_up_on_login && proven) ssh_conn_close(conn, "not today");
+    if (pair->hang_up_on_login && proven)
+        ssh_conn_close(conn, "not today");
     return !pair->deny_login && strcmp(user, "box1") == 0 &&
            strcmp(key->fingerprint, keypair_public(pair->key)->fingerprint) == 0;
 }
@@ -216,7 +228,9 @@ static inline int pair_session(void *ctx, struct ssh_chan *chan, const struct ss
     struct pair *pair = ctx;
     pair->sessions++;
     (void)snprintf(pair->command, sizeof pair->command, "%s",
-                   request->command ? request->command : request->subsystem ? request->subsystem : "(shell)");
+                   request->command     ? request->command
+                   : request->subsystem ? request->subsystem
+                                        : "(shell)");
     if (pair->deny_session) {
         why_set(why, "no such thing here");
         return SP_EDENIED;
@@ -266,14 +280,16 @@ static inline void pair_ready(void *ctx) {
     struct pair *pair = ctx;
     assert_false(pair->ready);
     pair->ready = true;
-    if (pair->hang_up_on_ready) ssh_conn_close(pair->here, "changed my mind");
+    if (pair->hang_up_on_ready)
+        ssh_conn_close(pair->here, "changed my mind");
 }
 
 static inline int pair_forwarded(void *ctx, struct ssh_chan *chan, const char *bind, uint16_t port) {
     struct pair *pair = ctx;
     (void)port;
     (void)snprintf(pair->bind, sizeof pair->bind, "%s", bind);
-    if (pair->deny_forwarded) return SP_EDENIED;
+    if (pair->deny_forwarded)
+        return SP_EDENIED;
     assert_true(pair->tap_count < TAPS_MAX);
     struct tap *tap = tap_init(pair, &pair->taps[pair->tap_count++]);
     tap->opened = 0;
@@ -285,7 +301,8 @@ static inline int pair_forwarded(void *ctx, struct ssh_chan *chan, const char *b
 static inline void pair_listening(void *ctx, const char *bind, uint16_t port, uint16_t bound, int rc) {
     struct pair *pair = ctx;
     assert_true(pair->listened < 8);
-    if (rc == 0) assert_int_equal(port, bound);
+    if (rc == 0)
+        assert_int_equal(port, bound);
     (void)snprintf(pair->listened_bind[pair->listened], 64, "%s", bind);
     pair->listened_rc[pair->listened++] = rc;
 }
@@ -299,10 +316,8 @@ static inline void pair_here_closed(void *ctx, int rc, const char *reason) {
     (void)snprintf(pair->here_reason, sizeof pair->here_reason, "%s", reason);
 }
 
-static const struct ssh_client_events pair_client_events = {.ready = pair_ready,
-                                                            .forwarded = pair_forwarded,
-                                                            .listening = pair_listening,
-                                                            .closed = pair_here_closed};
+static const struct ssh_client_events pair_client_events = {
+    .ready = pair_ready, .forwarded = pair_forwarded, .listening = pair_listening, .closed = pair_here_closed};
 
 static inline void pair_look(void *ctx) {
     struct pair *pair = ctx;
@@ -323,7 +338,8 @@ static inline bool pair_wait(struct pair *pair, bool (*until)(struct pair *pair)
     pair->until = until;
     pair->late = false;
     assert_int_equal(loop_timer_set(&pair->limit, ms), 0);
-    if (until) assert_int_equal(loop_timer_set(&pair->look, 0), 0);
+    if (until)
+        assert_int_equal(loop_timer_set(&pair->look, 0), 0);
     assert_int_equal(loop_run(pair->loop), 0);
     loop_timer_stop(&pair->look);
     loop_timer_stop(&pair->limit);
@@ -406,8 +422,10 @@ static inline int pair_setup(void **state) {
 /* Ends whatever is left, and then nothing may be: neither events nor descriptors. */
 static inline int pair_teardown(void **state) {
     struct pair *pair = *state;
-    if (pair->here) ssh_conn_close(pair->here, "bye");
-    if (pair->there) ssh_conn_close(pair->there, "bye");
+    if (pair->here)
+        ssh_conn_close(pair->here, "bye");
+    if (pair->there)
+        ssh_conn_close(pair->there, "bye");
     loop_drain(pair->loop);
     assert_null(pair->here);
     assert_null(pair->there);

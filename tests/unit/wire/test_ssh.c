@@ -65,11 +65,14 @@ static void test_forwards_are_answered_in_order(void **state) {
 }
 
 static bool all_passed(struct pair *pair) {
-    if (pair->tap_count != pair->server_tap_count) return false;
+    if (pair->tap_count != pair->server_tap_count)
+        return false;
     for (size_t i = 0; i < pair->tap_count; i++) {
         const struct tap *a = &pair->taps[i], *b = &pair->server_taps[i];
-        if (a->got < b->to_send || b->got < a->to_send) return false;
-        if (pair->fill_end && (!a->ended || !b->ended)) return false;
+        if (a->got < b->to_send || b->got < a->to_send)
+            return false;
+        if (pair->fill_end && (!a->ended || !b->ended))
+            return false;
     }
     return true;
 }
@@ -199,7 +202,6 @@ static void test_a_stalled_writer_from_the_client(void **state) {
         (void)pair_wait(pair, NULL, 1);
     }
     assert_int_equal(server->got, 200000);
-    printf("sent %llu\n", (unsigned long long)client->sent);
     assert_true(client->sent < 8 << 20);
     server->allowance = UINT64_MAX;
     server->stream->ops->resume(server->stream);
@@ -208,12 +210,14 @@ static void test_a_stalled_writer_from_the_client(void **state) {
 
 static bool all_open(struct pair *pair) {
     size_t open = 0;
-    for (size_t i = 0; i < pair->server_tap_count; i++) open += pair->server_taps[i].opened == 0;
+    for (size_t i = 0; i < pair->server_tap_count; i++)
+        open += pair->server_taps[i].opened == 0;
     return open == pair->server_tap_count;
 }
 
 static bool none_left(struct pair *pair) {
-    if (!pair->there || !pair->here) fail_msg("over: %s / %s", pair->there_reason, pair->here_reason);
+    if (!pair->there || !pair->here)
+        fail_msg("over: %s / %s", pair->there_reason, pair->here_reason);
     return ssh_conn_channels(pair->there) == 0 && ssh_conn_channels(pair->here) == 0;
 }
 
@@ -222,7 +226,8 @@ static void test_many_channels(void **state) {
     pair->fill = 50000;
     pair->fill_end = true;
     pair_up(pair);
-    for (int i = 0; i < 512; i++) (void)pair_open(pair);
+    for (int i = 0; i < 512; i++)
+        (void)pair_open(pair);
     struct ssh_chan *unused;
     assert_int_equal(ssh_conn_open_forwarded(pair->there, "ssh", 22, "", 0, tap_opened, NULL, &unused), SP_ETOOBIG);
     assert_true(pair_wait(pair, all_open, 20000));
@@ -329,7 +334,8 @@ static void test_killed_in_the_middle(void **state) {
     struct pair *pair = *state;
     pair->fill = 64 << 20;
     pair_up(pair);
-    for (int i = 0; i < 20; i++) (void)pair_open(pair);
+    for (int i = 0; i < 20; i++)
+        (void)pair_open(pair);
     assert_true(pair_wait(pair, all_open, 5000));
     struct tap *opening = pair_open(pair);
     assert_int_equal(shutdown(ssh_conn_fd(pair->there), SHUT_RDWR), 0);

@@ -23,14 +23,15 @@ static pid_t run_ssh(const struct pair *pair, uint16_t port, const char *good, c
     assert_int_equal(os_path(key, sizeof key, pair->dir, "key"), 0);
     pid_t pid = fork();
     assert_true(pid >= 0);
-    if (pid) return pid;
+    if (pid)
+        return pid;
     int null = open("/dev/null", O_RDWR);
     (void)dup2(null, 0);
     (void)dup2(null, 1);
     (void)dup2(null, 2);
-    execlp("ssh", "ssh", "-F", "none", "-N", "-p", port_text, "-i", key, "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none",
-           "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes", "-R", good,
-           "-R", bad, "box1@127.0.0.1", (char *)NULL);
+    execlp("ssh", "ssh", "-F", "none", "-N", "-p", port_text, "-i", key, "-o", "IdentitiesOnly=yes", "-o",
+           "IdentityAgent=none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o",
+           "BatchMode=yes", "-R", good, "-R", bad, "box1@127.0.0.1", (char *)NULL);
     _exit(127);
 }
 
@@ -52,7 +53,8 @@ static bool there_is_over(struct pair *pair) {
 
 static struct tap *open_to(struct pair *pair, const char *name) {
     struct ssh_chan *unused;
-    if (pair->there_over) fail_msg("the connection is over: %s", pair->there_reason);
+    if (pair->there_over)
+        fail_msg("the connection is over: %s", pair->there_reason);
     struct tap *tap = tap_init(pair, &pair->server_taps[pair->server_tap_count++]);
     assert_int_equal(ssh_conn_open_forwarded(pair->there, name, 22, "192.0.2.9", 1, tap_opened, tap, &unused), 0);
     assert_true(pair_wait(pair, last_answered, 5000));
@@ -75,14 +77,17 @@ static void test_a_refusal_touches_nobody_else(void **state) {
     assert_int_equal(ssh_server_accept(pair->server, fd, "127.0.0.1", "SSH-2.0-OpenSSH_9", &pair->there), 0);
     ssh_conn_set_context(pair->there, pair);
     assert_true(pair_wait(pair, two_forwards, 10000));
-    if (pair->there_over) fail_msg("the connection is over: %s", pair->there_reason);
+    if (pair->there_over)
+        fail_msg("the connection is over: %s", pair->there_reason);
 
     struct tap *first = open_to(pair, "good");
     assert_int_equal(first->opened, 0);
     int end = accept4(service, NULL, NULL, SOCK_CLOEXEC);
-    for (int i = 0; i < 3; i++) assert_int_equal(open_to(pair, "bad")->opened, SP_EDENIED);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(open_to(pair, "bad")->opened, SP_EDENIED);
     (void)pair_wait(pair, NULL, 200);
-    if (pair->there_over) fail_msg("the connection is over: %s", pair->there_reason);
+    if (pair->there_over)
+        fail_msg("the connection is over: %s", pair->there_reason);
     assert_false(first->ended);
     assert_false(first->closed);
     uint8_t byte = pattern(0);
