@@ -1,4 +1,4 @@
-"""Figures beside their goals: medians with their spread, as a table for people and for docs/BENCHMARKS.md."""
+"""Figures beside their goals: medians with the lowest and highest, as a table for people and docs/BENCHMARKS.md."""
 import statistics
 
 
@@ -7,7 +7,9 @@ def median(values):
 
 
 def spread(values, form):
-    return f"{form(median(values))} ({form(min(values))}-{form(max(values))})"
+    number, unit = form(median(values)).split(" ", 1)
+    low, high = (form(value).split(" ", 1)[0] for value in (min(values), max(values)))
+    return f"{number} ({low}-{high}) {unit}"
 
 
 class Table:
