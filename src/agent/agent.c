@@ -20,6 +20,7 @@ enum {
     LOGIN_MS = 15000,
     TICK_MS = 2000,
     PING_MS = 6000,      /* nothing heard for so long: ask */
+    HURRY_MS = 2000,     /* a network that keeps changing is a reason to dial this often, not more */
     SILENCE_MS = 16000,  /* ... and for so long: the path is dead (18 s with the tick) */
     PROBATION_MS = 3000, /* after a change of the network, an answer must come within this */
     IDLE_S = 5,
@@ -191,11 +192,20 @@ static void probation_over(void *ctx) {
     agent_again(agent);
 }
 
+static void agent_hurry(void *ctx) {
+    struct agent *agent = ctx;
+    agent->hurried = loop_now(agent->loop);
+    if (agent->phase != AGENT_UP)
+        agent_again(agent);
+}
+
 static void agent_network(void *ctx, enum netwatch_cause cause) {
     struct agent *agent = ctx;
     log_debug("%s", cause == NETWATCH_SLEPT ? "the machine slept" : "the network changed");
     if (agent->phase != AGENT_UP) {
-        agent_again(agent);
+        uint64_t now = loop_now(agent->loop), next = agent->hurried + HURRY_MS;
+        if (!loop_timer_is_set(&agent->hurry))
+            (void)loop_timer_set(&agent->hurry, cause == NETWATCH_NETWORK && next > now ? next - now : 0);
         return;
     }
     if (!source_is_ours(agent)) {
@@ -284,6 +294,7 @@ int agent_new(struct loop *loop, const struct agent_config *config, struct agent
     loop_timer_init(loop, &agent->retry, agent_dial, agent);
     loop_timer_init(loop, &agent->tick, agent_tick, agent);
     loop_timer_init(loop, &agent->probation, probation_over, agent);
+    loop_timer_init(loop, &agent->hurry, agent_hurry, agent);
     int rc = agent_open_state(agent, why);
     if (rc == 0)
         rc = work_new(loop, 2, &agent->work);
@@ -314,6 +325,7 @@ void agent_free(struct agent *agent) {
     loop_drain(agent->loop);
     agent_drop(agent);
     loop_timer_stop(&agent->retry);
+    loop_timer_stop(&agent->hurry);
     services_free(agent->services);
     local_server_free(agent->local);
     work_free(agent->work);

@@ -31,8 +31,8 @@ struct agent {
     struct ssh_conn *conn;
     struct tunnel *tunnel;
     struct agent_link *link;
-    struct loop_timer retry, tick, probation;
-    uint64_t probation_from;
+    struct loop_timer retry, tick, probation, hurry;
+    uint64_t probation_from, hurried;
     uint64_t backoff_ms;
     bool stopping;
     char last_error[512];

@@ -51,11 +51,13 @@ int joined_load(const char *state, struct joined *out, struct why *why) {
     if (rc == 0)
         rc = os_read_file(path, FILE_MAX, &text);
     if (rc == SP_ESYS && errno == ENOENT) {
+        buf_fini(&text);
         why_set(why, "this machine has joined no relay yet: sallyport-agent join 'sallyport://...' (an admin makes the "
                      "line with: ssh RELAY invite machine NAME)");
         return SP_ENOENT;
     }
     if (rc < 0) {
+        buf_fini(&text);
         why_set(why, "cannot read %s: %s", path, err_text(rc));
         return rc;
     }

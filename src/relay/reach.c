@@ -77,9 +77,19 @@ static const struct service *find_service(struct peer *peer, const struct machin
     return NULL;
 }
 
+/* May this stream be? Rights can end while it is being opened, and while it runs. */
+static bool reach_is_allowed(const struct reach *reach) {
+    struct policy_request go = {
+        .action = ACTION_REACH_SERVICE, .machine_id = reach->machine_id, .service = reach->service};
+    return reach->user && policy_allows(&reach->user->subject, &go);
+}
+
 static void reach_opened(void *ctx, struct ssh_chan *chan, int rc) {
     struct reach *reach = ctx;
-    if (rc == 0) {
+    if (rc == 0 && !reach_is_allowed(reach)) {
+        rc = SP_EDENIED;
+        ssh_chan_stream(chan)->ops->close(ssh_chan_stream(chan));
+    } else if (rc == 0) {
         rc = bridge_new(reach->relay->loop, reach->from, ssh_chan_stream(chan), reach_done, reach, &reach->bridge);
         if (rc == 0)
             return;
@@ -157,9 +167,7 @@ void reach_check_rights(struct relay *relay) {
     struct list *node, *tmp;
     list_foreach (node, tmp, &relay->streams) {
         struct reach *reach = list_item(node, struct reach, link);
-        struct policy_request go = {
-            .action = ACTION_REACH_SERVICE, .machine_id = reach->machine_id, .service = reach->service};
-        if (!reach->user || !reach->bridge || policy_allows(&reach->user->subject, &go))
+        if (!reach->bridge || reach_is_allowed(reach))
             continue;
         log_info("%s may not reach %s any more: the stream is ended", reach->user_name, reach->service);
         bridge_close(reach->bridge);

@@ -239,7 +239,7 @@ static int call_send(int fd, char *const *words, size_t count, const char *input
     while (rc == 0 && buf_len(&line)) {
         ssize_t n = send(fd, buf_head(&line), buf_len(&line), MSG_NOSIGNAL);
         if (n < 0)
-            rc = SP_ECLOSED;
+            rc = errno == EAGAIN ? SP_ETIMEOUT : SP_ECLOSED;
         else
             buf_consume(&line, (size_t)n);
     }
@@ -276,8 +276,9 @@ int local_call(const char *path, char *const *words, size_t count, const char *i
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct timeval limit = {.tv_sec = CALLER_MS / 1000};
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0 ||
         connect(fd, (const struct sockaddr *)&address, sizeof address) < 0) {
-        rc = errno == ENOENT || errno == ECONNREFUSED ? SP_ENOENT : SP_ESYS;
+        rc = errno == ENOENT || errno == ECONNREFUSED ? SP_ENOENT : errno == EAGAIN ? SP_ETIMEOUT : SP_ESYS;
         why_set(why, "nobody answers at %s (%s): is the daemon running, and with this --state folder?", path,
                 strerror(errno));
         goto out;

@@ -32,9 +32,13 @@ static int on_data(ssh_session session, ssh_channel raw, void *data, uint32_t le
     struct ssh_chan *chan = userdata;
     if (is_stderr)
         return (int)len;
+    if (chan->lingering)
+        chan->conn->lingering_bytes += len - chan->unread;
     chan->unread = len;
     if (len > SSH_UNREAD_MAX)
         ssh_conn_close(chan->conn, "you send more than the window allows");
+    if (chan->conn->lingering_bytes > SSH_LINGERING_MAX)
+        ssh_conn_close(chan->conn, "too much data on channels that are closed");
     /* After our CLOSE nothing is consumed: libssh would grant a new window, which is against the protocol then. */
     if (chan->abandoned || chan->stopped)
         return 0;
@@ -111,8 +115,10 @@ struct ssh_chan *ssh_chan_find(struct ssh_conn *conn, ssh_channel raw) {
 static void chan_free(struct ssh_chan *chan) {
     if (chan->conn) {
         chan->conn->channels--;
-        if (chan->lingering)
+        if (chan->lingering) {
             chan->conn->lingering--;
+            chan->conn->lingering_bytes -= chan->unread;
+        }
     }
     if (chan->raw) {
         ssh_remove_channel_callbacks(chan->raw, &chan->callbacks);
@@ -134,6 +140,7 @@ static void chan_let_go(struct ssh_chan *chan) {
     if (!chan->lingering) {
         chan->lingering = true;
         conn->lingering++;
+        conn->lingering_bytes += chan->unread;
         conn->busy++;
         (void)ssh_channel_close(chan->raw);
         conn->busy--;
@@ -141,8 +148,6 @@ static void chan_let_go(struct ssh_chan *chan) {
     }
     if (chan->got_close)
         chan_free(chan);
-    else if (conn->lingering > SSH_LINGERING_MAX)
-        ssh_conn_close(conn, "too many channels that you do not close");
 }
 
 /* Hands held bytes to the listener; false when it refused some. */
@@ -177,16 +182,18 @@ static int chan_take(struct ssh_chan *chan, size_t most) {
 }
 
 static void chan_drain(struct ssh_chan *chan) {
+    bool begun = false; /* something was taken out just now */
     chan->stopped = false;
     for (;;) {
         if (!chan_deliver(chan)) {
             chan->stopped = true;
-            while (chan->raw && chan->unread && !chan->abandoned && chan_take(chan, chan->unread) == 0) {
+            while (begun && chan->raw && chan->unread && !chan->abandoned && chan_take(chan, chan->unread) == 0) {
             }
             return;
         }
         if (chan->abandoned || !chan->raw || !chan->unread)
             return;
+        begun = true;
         if (chan_take(chan, READ_CHUNK) < 0)
             return;
     }
@@ -236,8 +243,11 @@ static ssize_t chan_write(struct stream *stream, const uint8_t *bytes, size_t n)
         conn->busy--;
         if (rc < 0)
             return SP_ECLOSED;
-        if (rc == 0)
+        if (rc == 0) {
+            conn->blocked = true;
+            conn->blocked_at = conn->packets.in_packets;
             break;
+        }
         done += (size_t)rc;
     }
     if (done < n)
@@ -282,19 +292,23 @@ static bool chan_still_opening(struct ssh_chan *chan) {
         return true;
     }
     chan->open = NULL;
+    chan->refused = rc != SSH_OK && chan->stage == 0;
+    if (chan->abandoned)
+        return false;
     if (rc == SSH_OK) {
         chan->opened(chan->opened_ctx, chan, 0);
         return false;
     }
-    chan->opened(chan->opened_ctx, NULL, SP_EDENIED);
+    chan->opened(chan->opened_ctx, NULL, ssh_is_connected(chan->conn->session) ? SP_EDENIED : SP_ECLOSED);
     chan->abandoned = true;
-    chan->got_close = true;
     return false;
 }
 
 void ssh_chan_settle(struct ssh_chan *chan) {
-    if (!chan->abandoned && chan_still_opening(chan))
+    if (chan_still_opening(chan))
         return;
+    if (chan->unasked && chan->got_close)
+        chan->abandoned = true;
     if (!chan->abandoned && chan->stream.events && !chan->stopped)
         chan_drain(chan);
     bool empty = !chan->stopped && !chan->unread && !buf_len(&chan->held);
@@ -306,12 +320,14 @@ void ssh_chan_settle(struct ssh_chan *chan) {
         chan->told_close = true;
         chan->stream.events->closed(chan->stream.ctx);
     }
-    if (chan->abandoned && chan->raw)
+    if (chan->abandoned && chan->refused)
+        chan_free(chan);
+    else if (chan->abandoned && chan->raw)
         chan_let_go(chan);
 }
 
 void ssh_chan_offer_room(struct ssh_chan *chan) {
-    if (chan->open && !chan->abandoned) {
+    if (chan->open) {
         ssh_chan_settle(chan);
         return;
     }
@@ -326,9 +342,12 @@ void ssh_chan_offer_room(struct ssh_chan *chan) {
 void ssh_chan_orphan(struct ssh_chan *chan) {
     if (chan->open) {
         chan->open = NULL;
-        chan->opened(chan->opened_ctx, NULL, SP_ECLOSED);
+        if (!chan->abandoned)
+            chan->opened(chan->opened_ctx, NULL, SP_ECLOSED);
         chan->abandoned = true;
     }
+    if (chan->unasked)
+        chan->abandoned = true;
     if (!chan->abandoned && chan->stream.events && !chan->told_close) {
         chan->told_close = true;
         chan->stream.events->closed(chan->stream.ctx);

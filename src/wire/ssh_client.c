@@ -215,6 +215,8 @@ void ssh_client_nudge(struct ssh_conn *conn) {
 
 static void client_late(void *ctx) {
     struct client_conn *cc = ctx;
+    if (cc->conn.phase == SSH_PHASE_OVER)
+        return;
     ssh_conn_reason(&cc->conn, "%s did not answer in time", cc->conn.peer);
     ssh_conn_fail(&cc->conn, SP_ETIMEOUT, NULL);
 }

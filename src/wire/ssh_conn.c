@@ -113,6 +113,9 @@ static bool conn_poll(struct ssh_conn *conn) {
 }
 
 bool ssh_conn_can_send(struct ssh_conn *conn) {
+    if (conn->blocked && conn->packets.in_packets == conn->blocked_at)
+        return false;
+    conn->blocked = false;
     if (!(ssh_get_poll_flags(conn->session) & SSH_WRITE_PENDING))
         return true;
     /* libssh asks for POLLOUT after every write and believes itself blocked until it was told otherwise. */
@@ -175,7 +178,8 @@ static void conn_hang_up(struct ssh_conn *conn) {
     if (conn->message)
         (void)ssh_session_set_disconnect_message(conn->session, conn->message);
     /* ssh_disconnect drops what it believes it cannot send at once. */
-    if (conn->phase == SSH_PHASE_OPEN)
+    conn->lingers = conn->phase == SSH_PHASE_OPEN;
+    if (conn->lingers)
         (void)ssh_conn_can_send(conn);
     struct list *node, *tmp;
     list_foreach (node, tmp, &conn->chans) {
@@ -193,6 +197,7 @@ static void conn_hang_up(struct ssh_conn *conn) {
 }
 
 static void conn_settle(struct ssh_conn *conn) {
+    uint64_t before = conn->packets.in_packets;
     if (conn->phase != SSH_PHASE_OVER && conn->closing)
         conn_hang_up(conn);
     if (conn->phase == SSH_PHASE_OPEN) {
@@ -207,6 +212,9 @@ static void conn_settle(struct ssh_conn *conn) {
     }
     if (conn->phase != SSH_PHASE_OVER)
         conn_arm(conn);
+    /* libssh may have read in any call, also answers for channels that were asked before it. */
+    if (conn->packets.in_packets != before)
+        ssh_conn_touch(conn);
 }
 
 static void conn_task(void *ctx) {
@@ -279,6 +287,7 @@ int ssh_conn_init(struct ssh_conn *conn, struct loop *loop, int fd, const char *
         return SP_ENOMEM;
     int off = 0;
     (void)ssh_options_set(conn->session, SSH_OPTIONS_PROCESS_CONFIG, &off);
+    ssh_set_counters(conn->session, NULL, &conn->packets);
     return 0;
 }
 
@@ -293,9 +302,9 @@ void ssh_conn_discard(struct ssh_conn *conn) {
     ssh_free(conn->session);
     struct stream *rest;
     /* Closing with unread bytes would reset the connection, and our last words with it. */
-    if (copy >= 0 && conn->closing && socket_stream_new(conn->loop, copy, &rest) == 0)
+    if (copy >= 0 && conn->lingers && socket_stream_new(conn->loop, copy, &rest) == 0)
         rest->ops->close(rest);
-    else if (copy >= 0 && !conn->closing)
+    else if (copy >= 0 && !conn->lingers)
         (void)close(copy);
     free(conn->message);
     conn->message = NULL;

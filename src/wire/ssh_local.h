@@ -18,8 +18,8 @@
 enum {
     SSH_PEER_SIZE = 64,
     SSH_REASON_SIZE = 512,
-    SSH_CHANNELS_MAX = 512,   /* open at once on one connection, unless the owner says otherwise */
-    SSH_LINGERING_MAX = 64,   /* closed by us and not by the peer, which may hold 1.3 MB each in libssh */
+    SSH_CHANNELS_MAX = 512,       /* open at once on one connection, unless the owner says otherwise */
+    SSH_LINGERING_MAX = 80 << 20, /* bytes in libssh of channels that we closed and the peer did not */
     SSH_UNREAD_MAX = 3 << 20, /* libssh never grants more than 1.3 MB at a time: a peer beyond this ignores windows */
 };
 
@@ -50,12 +50,17 @@ struct ssh_conn {
     enum ssh_phase phase;
     unsigned busy;
     unsigned channels, channels_max, lingering;
+    size_t lingering_bytes;
+    struct ssh_counter_struct packets; /* what libssh received, in whatever call */
+    uint64_t blocked_at;               /* packets received when libssh, busy with new keys, took nothing */
+    bool blocked;
     struct list chans;   /* all */
     struct list noted;   /* with something to deliver */
     struct list writers; /* short of room when they last wrote, or being opened: looked at after every turn */
     uint64_t heard;
     int rc; /* why it ended */
     bool closing;
+    bool lingers; /* we end it, and the peer has got as far as to understand why: it is given time to hear it */
     bool polling;  /* inside conn_poll */
     bool broken;   /* libssh said that it is over: it must not be asked again */
     char *message; /* for SSH_MSG_DISCONNECT, owned */
@@ -76,7 +81,9 @@ struct ssh_chan {
     bool got_end, got_close, told_end, told_close, sent_end;
     bool abandoned; /* the listener called close */
     bool lingering; /* our CLOSE is out, the peer's is awaited */
-    bool session;   /* a session channel, of which one request was not yet made */
+    bool session;   /* asked for a subsystem, not for a command */
+    bool unasked;   /* a session of the peer's that was not yet asked for anything: nobody listens to it */
+    bool refused;   /* the peer did not open it: it has no number there, so nothing may be sent on it */
     bool terminal;
     /* A channel that we open: called until it returns something else than SSH_AGAIN. */
     int (*open)(struct ssh_chan *chan);

@@ -171,7 +171,7 @@ static int open_session(struct server_conn *sc, ssh_message message) {
         return 1;
     struct ssh_chan *chan = ssh_chan_new(&sc->conn, raw);
     if (chan)
-        chan->session = true;
+        chan->unasked = true;
     else
         ssh_channel_free(raw);
     return 0;
@@ -193,7 +193,7 @@ static int on_open(struct server_conn *sc, ssh_message message) {
 static int on_request(struct server_conn *sc, ssh_message message) {
     struct ssh_server *server = server_of(&sc->conn);
     struct ssh_chan *chan = ssh_chan_find(&sc->conn, ssh_message_channel_request_channel(message));
-    if (!chan || !chan->session || chan->abandoned)
+    if (!chan || !chan->unasked || chan->abandoned)
         return 1;
     struct ssh_session_request request = {.terminal = chan->terminal};
     switch (ssh_message_subtype(message)) {
@@ -216,7 +216,7 @@ static int on_request(struct server_conn *sc, ssh_message message) {
     default:
         return 1;
     }
-    chan->session = false; /* one program a channel (RFC 4254 section 6.5) */
+    chan->unasked = false; /* one program a channel (RFC 4254 section 6.5) */
     struct why why = {""};
     if (server->events->session(server->ctx, chan, &request, &why) == 0) {
         (void)ssh_message_channel_request_reply_success(message);

@@ -170,6 +170,14 @@ static unsigned serve(struct machine *machines, struct pollfd *polled, unsigned 
     }
 }
 
+static void drop(struct machine *machine) {
+    if (machine->event) {
+        ssh_event_remove_session(machine->event, machine->session);
+        ssh_event_free(machine->event);
+    }
+    ssh_free(machine->session);
+}
+
 static int run(unsigned port, const char *dir, unsigned count) {
     struct machine *machines = calloc(count, sizeof *machines);
     struct pollfd *polled = calloc(count + 1, sizeof *polled);
@@ -188,6 +196,8 @@ static int run(unsigned port, const char *dir, unsigned count) {
     fflush(stdout);
     status = serve(machines, polled, count) == 0 ? 0 : 1;
 out:
+    for (unsigned n = 0; machines && n < count; n++)
+        drop(&machines[n]);
     free(machines);
     free(polled);
     return status;

@@ -59,9 +59,8 @@ class Enrol(Case):
 
     def test_a_wrong_token(self):
         url = self.relay.invite_machine("boxd")
-        head, rest = url.rsplit("/", 1)
-        token, fingerprint = rest.split("#")
-        self.refuse(self.agent("boxd"), f"{head}/{token[::-1]}#{fingerprint}", r"(?i)token|invite")
+        token = url.split("/")[3].split("#")[0]
+        self.refuse(self.agent("boxd"), url.replace(token, token[::-1]), r"(?i)token|invite")
 
     def test_a_withdrawn_invite(self):
         url = self.relay.invite_machine("boxw")
@@ -72,9 +71,9 @@ class Enrol(Case):
     def test_a_url_cut_short_or_bent(self):
         url = self.relay.invite_machine("boxe")
         agent = self.agent("boxe")
-        token = url.rsplit("/", 1)[1].split("#")[0]
+        token = url.split("/")[3].split("#")[0]
         for cut in (url[:-1], url[:-20], url.split("#")[0], url.split("#")[0] + "#", url.split(token)[0],
-                    url.rsplit("/", 1)[0], "sallyport://", "sallyport:", "", "http" + url[len("sallyport"):],
+                    url.split(token)[0][:-1], "sallyport://", "sallyport:", "", "http" + url[len("sallyport"):],
                     url.replace(f":{self.relay.port}/", ":99999/"), url.replace(f":{self.relay.port}/", ":x/"),
                     url.replace("localhost", ""), url + "\n" + url, url * 100):
             self.refuse(agent, cut)
@@ -173,7 +172,7 @@ class Enrol(Case):
 
     def test_tokens_are_not_kept_in_the_clear(self):
         url = self.relay.invite_machine("boxp")
-        token = url.rsplit("/", 1)[1].split("#")[0].encode()
+        token = url.split("/")[3].split("#")[0].encode()
         for file in self.relay.state.iterdir():
             if file.is_file():
                 self.assertNotIn(token, file.read_bytes(), file.name)

@@ -226,7 +226,7 @@ static void nothing_is_published_that_should_not_be(void **state) {
 static void at_most_64(void **state) {
     struct bench *bench = *state;
     struct why why;
-    char name[SP_NAME_SIZE], port[8];
+    char name[SP_NAME_SIZE], port[16];
     for (int i = 0; i < SERVICES_MAX; i++) {
         (void)snprintf(name, sizeof name, "s%d", i);
         (void)snprintf(port, sizeof port, "%d", 2000 + i);
