@@ -1,0 +1,1 @@
+sallyport_fuzz(login_address fuzz_login_address.c agent)

@@ -1,0 +1,1 @@
+sallyport_fuzz(address fuzz_address.c relay)
