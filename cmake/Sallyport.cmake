@@ -87,7 +87,7 @@ function(sallyport_unit_test room source)
     add_executable(${target} ${source})
     target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/src/${room}")
     target_link_libraries(${target} PRIVATE sallyport_flags sp_${room} PkgConfig::CMOCKA Threads::Threads ${test_LIBS})
-    add_test(NAME ${room}.${noun} COMMAND ${target})
+    add_test(NAME ${room}.${noun} COMMAND "${PROJECT_SOURCE_DIR}/tests/alone" "$<TARGET_FILE:${target}>")
     set_tests_properties(${room}.${noun} PROPERTIES LABELS unit TIMEOUT 120)
 endfunction()
 

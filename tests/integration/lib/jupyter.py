@@ -5,7 +5,7 @@ import pathlib
 import urllib.error
 import urllib.request
 
-from tornado import ioloop, websocket
+from tornado import httpclient, ioloop, websocket
 
 from .ports import free_port
 from .process import STRETCH, wait_for
@@ -76,7 +76,9 @@ def run_cell(base, code):
 
     async def talk():
         url = base.replace("http://", "ws://") + f"api/kernels/{kernel}/channels?token={TOKEN}"
-        connection = await websocket.websocket_connect(url)
+        # It is answered when the kernel is there, which takes its time on a busy machine.
+        request = httpclient.HTTPRequest(url, connect_timeout=50 * STRETCH, request_timeout=50 * STRETCH)
+        connection = await websocket.websocket_connect(request)
         header = {"msg_id": "cell-1", "msg_type": "execute_request", "username": "test", "session": "test",
                   "version": "5.3", "date": "2026-01-01T00:00:00Z"}
         content = {"code": code, "silent": False, "store_history": False, "user_expressions": {},

@@ -92,7 +92,7 @@ static void test_a_refusal_touches_nobody_else(void **state) {
     assert_false(first->closed);
     uint8_t byte = pattern(0);
     assert_int_equal(send(end, &byte, 1, MSG_NOSIGNAL), 1);
-    assert_true(pair_wait(pair, got_something, 5000));
+    assert_true(pair_wait(pair, got_something, 20000));
     assert_int_equal(first->got, 1);
 
     assert_int_equal(kill(pid, SIGTERM), 0);
