@@ -71,7 +71,7 @@ int join_run(struct peer *peer, const char *line, struct buf *out) {
                 peer->key->fingerprint);
     log_info("%s joined from %s with the key %s", result.name, ssh_conn_peer(peer->conn), peer->key->fingerprint);
     if (result.replaced)
-        relay_rights_changed(peer->relay);
+        peer->relay->verbs.changed(peer->relay->verbs.ctx);
     if (result.kind == INVITE_MACHINE)
         join_print(json_pack("{s:s,s:s}", "joined", "machine", "name", result.name), out);
     else

@@ -57,17 +57,14 @@ static void guest_free(struct guest *guest) {
 
 /* The guest goes, and its connection with it. */
 static void guest_evict(struct guest *guest, const char *message) {
-    struct peer *peer = guest->peer;
-    if (peer) {
-        peer->guest = NULL;
-        ssh_conn_close(peer->conn, message);
-    }
+    if (guest->peer)
+        peer_drop(guest->peer, message);
     guest_free(guest);
 }
 
-void listener_release(void *guest) {
-    if (guest)
-        guest_free(guest);
+/* Its peer has logged in, or is over. */
+static void guest_settled(void *ctx) {
+    guest_free(ctx);
 }
 
 static void guest_late(void *ctx) {
@@ -91,7 +88,7 @@ static void guest_to_ssh(struct guest *guest, const char *banner) {
     if (rc < 0)
         (void)close(fd);
     else
-        rc = peer_accept(listener->relay, fd, guest->text, banner, guest, &guest->peer);
+        rc = peer_accept(listener->relay, fd, guest->text, banner, guest_settled, guest, &guest->peer);
     if (rc < 0)
         guest_free(guest);
 }

@@ -8,6 +8,18 @@
 
 static const char join_user[] = "join";
 
+/* It is a guest no more. */
+static void peer_settle(struct peer *peer) {
+    if (peer->settled)
+        peer->settled(peer->settled_ctx);
+    peer->settled = NULL;
+}
+
+void peer_drop(struct peer *peer, const char *message) {
+    peer->settled = NULL;
+    ssh_conn_close(peer->conn, message);
+}
+
 /* Anybody's key may join: what it may do is decided by the token, on one channel, within the guest's 20 s. */
 static bool login_join(struct peer *peer, const struct pubkey *key, bool proven) {
     if (!proven)
@@ -57,8 +69,7 @@ static bool peer_login(void *ctx, struct ssh_conn *conn, const char *user, const
         peer->kind = PEER_GUEST;
         return false;
     }
-    listener_release(peer->guest);
-    peer->guest = NULL;
+    peer_settle(peer);
     (void)store_key_used(relay->store, key->fingerprint, os_realtime_s());
     relay_audit(relay, peer->name, "login", "", "ok", ssh_conn_peer(conn));
     log_info("%s logged in from %s", peer->name, ssh_conn_peer(conn));
@@ -112,7 +123,7 @@ static void peer_unforward(void *ctx, struct ssh_conn *conn, const char *bind, u
 static void peer_closed(void *ctx, struct ssh_conn *conn, const char *reason) {
     struct relay *relay = ctx;
     struct peer *peer = ssh_conn_context(conn);
-    listener_release(peer->guest);
+    peer_settle(peer);
     if (peer->kind == PEER_MACHINE)
         machine_depart(peer);
     if (peer->kind == PEER_USER || peer->kind == PEER_MACHINE)
@@ -140,14 +151,16 @@ const struct ssh_server_events peer_events = {
     .closed = peer_closed,
 };
 
-int peer_accept(struct relay *relay, int fd, const char *address, const char *banner, void *guest, struct peer **out) {
+int peer_accept(struct relay *relay, int fd, const char *address, const char *banner, void (*settled)(void *ctx),
+                void *settled_ctx, struct peer **out) {
     struct peer *peer = calloc(1, sizeof *peer);
     if (!peer) {
         (void)close(fd);
         return SP_ENOMEM;
     }
     peer->relay = relay;
-    peer->guest = guest;
+    peer->settled = settled;
+    peer->settled_ctx = settled_ctx;
     int rc = ssh_server_accept(relay->ssh, fd, address, banner, &peer->conn);
     if (rc < 0) {
         free(peer);

@@ -18,17 +18,6 @@ static const char control_name[] = "ctl.sock";
 
 enum { TICK_MS = 2000, TICKS_SEEN = 30, TICKS_TIDY = 1800 };
 
-void relay_audit(struct relay *relay, const char *actor, const char *action, const char *object, const char *outcome,
-                 const char *detail) {
-    struct audit_entry entry = {.time = os_realtime_s(),
-                                .actor = actor,
-                                .action = action,
-                                .object = object,
-                                .outcome = outcome,
-                                .detail = detail};
-    (void)store_audit_add(relay->store, &entry);
-}
-
 /* Machines whose link has gone silent, and those that are there, to be remembered should we die. */
 static void relay_tick(void *ctx) {
     struct relay *relay = ctx;

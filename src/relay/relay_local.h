@@ -62,7 +62,9 @@ struct peer {
     struct list link;
     struct relay *relay;
     struct ssh_conn *conn;
-    void *guest; /* of the listener, until logged in */
+    /* Called once, when it has logged in or is over, with what peer_accept was given. */
+    void (*settled)(void *ctx);
+    void *settled_ctx;
     enum peer_kind kind;
     int64_t id; /* of the user or machine */
     char name[SP_NAME_SIZE];
@@ -105,7 +107,7 @@ struct reach {
     struct bridge *bridge;
 };
 
-/* relay.c: one line of the audit trail. */
+/* audit.c: one line of the audit trail. */
 void relay_audit(struct relay *relay, const char *actor, const char *action, const char *object, const char *outcome,
                  const char *detail);
 /* rights.c: checks every live connection and stream anew, and ends those that lost their right. */
@@ -114,9 +116,11 @@ void relay_machine_renamed(void *ctx, int64_t machine_id, const char *name);
 
 /* peers.c: who is at the other end of an SSH connection. */
 extern const struct ssh_server_events peer_events;
-int peer_accept(struct relay *relay, int fd, const char *address, const char *banner, void *guest, struct peer **out);
-/* listener.c: the connection is logged in, or over: it counts as a guest no more. */
-void listener_release(void *guest);
+int peer_accept(struct relay *relay, int fd, const char *address, const char *banner, void (*settled)(void *ctx),
+                void *settled_ctx, struct peer **out);
+/* Ends it; `settled` is not called any more. */
+void peer_drop(struct peer *peer, const char *message);
+/* listener.c */
 int listener_new(struct relay *relay, struct listener **out, struct why *why);
 void listener_free(struct listener *listener);
 
