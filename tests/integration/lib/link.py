@@ -55,7 +55,10 @@ class Link:
         return said
 
     def close(self):
-        self.popen.stdin.close()
+        try:
+            self.popen.stdin.close()
+        except BrokenPipeError:
+            pass  # the relay was first
         self.popen.kill()
         self.popen.wait()
         self.popen.stdout.close()
