@@ -35,7 +35,6 @@ ip -n router addr add 10.77.1.1/24 dev r1
 ip -n router addr add 10.77.2.1/24 dev b1
 ip -n router link set r1 up
 ip -n router link set b1 up
-ip netns exec router sysctl -qw net.ipv4.ip_forward=1
 ip -n box link set lo up
 ip -n box addr add 10.77.2.2/24 dev b0
 ip -n box link set b0 up
@@ -51,6 +50,12 @@ def command(line):
 
 def within(namespace, argv):
     return ["ip", "netns", "exec", namespace, *argv]
+
+
+def forwarding(on):
+    done = run(within("router", ["sh", "-c", f"echo {int(on)} >/proc/sys/net/ipv4/ip_forward"]))
+    if done.returncode != 0:
+        raise AssertionError(done.stderr)
 
 
 class FarRelay(Relay):
@@ -76,6 +81,7 @@ class Network(Case):
         os.makedirs("/run/netns", exist_ok=True)
         for line in NETWORK.format(run="/run/netns").strip().splitlines():
             command(line)
+        forwarding(True)
         cls.relay = FarRelay(cls.world, listen=["10.77.1.2:2222"], port=2222)
         cls.agent = FarAgent(cls.world, "box1", cls.relay, "[service echo]\nport = 7\n[service ssh]\nport = 2\n")
         cls.agent.join()
@@ -87,7 +93,7 @@ class Network(Case):
 
     def dark(self, on):
         """Whether the router drops what it should forward, without a word to either side."""
-        command(f"ip netns exec router sysctl -qw net.ipv4.ip_forward={0 if on else 1}")
+        forwarding(not on)
 
     def connected(self):
         return self.agent.status()["state"] == "connected"
