@@ -17,7 +17,7 @@
 #include "ssh_local.h"
 
 /* libssh reads 4096 bytes a poll: one turn of a busy connection is 256 KiB, then the others have theirs. */
-enum { POLLS_PER_TURN = 64 };
+enum { POLLS_PER_TURN = 64, LAST_WORDS = 8 };
 
 void ssh_conn_set_context(struct ssh_conn *conn, void *ctx) {
     conn->ctx = ctx;
@@ -177,10 +177,11 @@ static void conn_finish(struct ssh_conn *conn) {
 static void conn_hang_up(struct ssh_conn *conn) {
     if (conn->message)
         (void)ssh_session_set_disconnect_message(conn->session, conn->message);
-    /* ssh_disconnect drops what it believes it cannot send at once. */
+    /* ssh_disconnect drops what it believes it cannot send at once; what is queued before it goes first, and a question
+     * for each packet of it is needed. */
     conn->lingers = conn->phase == SSH_PHASE_OPEN;
-    if (conn->lingers)
-        (void)ssh_conn_can_send(conn);
+    for (int i = 0; conn->lingers && i < LAST_WORDS && !ssh_conn_can_send(conn); i++) {
+    }
     struct list *node, *tmp;
     list_foreach (node, tmp, &conn->chans) {
         struct ssh_chan *chan = list_item(node, struct ssh_chan, in_chans);
