@@ -84,18 +84,19 @@ static bool reach_is_allowed(const struct reach *reach) {
     return reach->user && policy_allows(&reach->user->subject, &go);
 }
 
+/* Joins the two ends; false when that may not or cannot be: the machine's end is given up then. */
+static bool reach_join(struct reach *reach, struct stream *to) {
+    if (reach_is_allowed(reach) &&
+        bridge_new(reach->relay->loop, reach->from, to, reach_done, reach, &reach->bridge) == 0)
+        return true;
+    to->ops->close(to);
+    return false;
+}
+
 static void reach_opened(void *ctx, struct ssh_chan *chan, int rc) {
     struct reach *reach = ctx;
-    if (rc == 0 && !reach_is_allowed(reach)) {
-        rc = SP_EDENIED;
-        ssh_chan_stream(chan)->ops->close(ssh_chan_stream(chan));
-    } else if (rc == 0) {
-        rc = bridge_new(reach->relay->loop, reach->from, ssh_chan_stream(chan), reach_done, reach, &reach->bridge);
-        if (rc == 0)
-            return;
-        struct stream *to = ssh_chan_stream(chan);
-        to->ops->close(to);
-    }
+    if (rc == 0 && reach_join(reach, ssh_chan_stream(chan)))
+        return;
     struct why why;
     why_set(&why, "%s on the machine does not answer", reach->service);
     if (reach->user)

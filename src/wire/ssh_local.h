@@ -60,7 +60,7 @@ struct ssh_conn {
     uint64_t heard;
     int rc; /* why it ended */
     bool closing;
-    bool lingers; /* we end it, and the peer has got as far as to understand why: it is given time to hear it */
+    bool lingers;  /* we end it, and the peer has got as far as to understand why: it is given time to hear it */
     bool polling;  /* inside conn_poll */
     bool broken;   /* libssh said that it is over: it must not be asked again */
     char *message; /* for SSH_MSG_DISCONNECT, owned */

@@ -77,7 +77,7 @@ static void test_damaged(void **state) {
                                       "{\"name\":\"box1\",\"host\":\"h\",\"port\":\"22\",\"host_key\":\"SHA256:x\"}",
                                       "{\"name\":\"Box 1\",\"host\":\"h\",\"port\":22,\"host_key\":\"SHA256:x\"}",
                                       "{\"name\":7,\"host\":\"h\",\"port\":22,\"host_key\":\"SHA256:x\"}",
-                                      "{\"name\":\"box1\",\"host\":\"h\",\"port\":22,\"host_key\":\"" LONG "\"}"};
+                                      ("{\"name\":\"box1\",\"host\":\"h\",\"port\":22,\"host_key\":\"" LONG "\"}")};
     char path[128];
     assert_int_equal(os_path(path, sizeof path, *state, "joined.json"), 0);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

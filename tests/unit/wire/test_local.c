@@ -208,10 +208,11 @@ static void test_not_a_request(void **state) {
         assert_non_null(strstr(answer, "\"exit\":2"));
     }
     assert_int_equal(bench->runs, 0);
-    char many[1024] = "{\"args\":[\"a\"";
+    char many[1024];
+    int len = snprintf(many, sizeof many, "{\"args\":[\"a\"");
     for (int i = 0; i < 64; i++)
-        (void)strcat(many, ",\"a\"");
-    (void)strcat(many, "]}\n");
+        len += snprintf(many + len, sizeof many - (size_t)len, ",\"a\"");
+    (void)snprintf(many + len, sizeof many - (size_t)len, "]}\n");
     raw(bench->path, many, answer, sizeof answer);
     assert_non_null(strstr(answer, "\"exit\":2"));
     raw(bench->path, "{\"args\":[]}\n{\"args\":[\"again\"]}\n", answer, sizeof answer);
