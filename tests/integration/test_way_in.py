@@ -198,8 +198,7 @@ class WayIn(Case):
         growth = self.relay.process.memory() - before
         # AddressSanitizer keeps freed memory for a while, so only the plain build can tell.
         if not SANITIZED:
-            # 4 MiB are for the two connections that were not there before.
-            self.assertLess(growth, (4 + channels * 2) * MIB, f"{growth} bytes for {channels} stalled channels")
+            self.assertLess(growth, channels * 2 * MIB, f"{growth} bytes for {channels} stalled channels")
         slowest = max(self.round_trip(other) for _ in range(20))
         self.assertLess(slowest, 1.0 * STRETCH, "a stalled neighbour slows a channel down")
 
