@@ -178,6 +178,18 @@ class Hostile(Case):
             for connection in held:
                 connection.close()
 
+    def test_half_tls_handshakes_leave_the_page_alone(self):
+        """More of them than the web front has places."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        for _ in range(1500):
+            connection = socket.create_connection(("127.0.0.1", self.relay.port), timeout=20 * STRETCH)
+            self.addCleanup(connection.close)
+            connection.sendall(b"\x16\x03\x01\x02\x00\x01")
+        done = lib.run(["curl", "-sSk", "--max-time", "20", f"https://localhost:{self.relay.port}/healthz"])
+        self.assertEqual(done.stdout.strip(), "ok", done.stderr)
+
     def test_many_connections_by_somebody_with_a_key(self):
         clients = [self.alice.start("-N", "relay") for _ in range(60)]
         done = self.alice.ssh("-J", "relay", "box1", "echo in")

@@ -249,6 +249,11 @@ class Refusals(Case):
         for words in (("-J", "relay", "box9", "true"), ("-W", "box9:22", "relay")):
             self.assertRegex(self.refusal(*words), r"(?i)disconnect.*box9")
 
+    def test_the_reason_is_never_lost(self):
+        """It goes out behind other words, and a connection that ends may take it along."""
+        for _ in range(20):
+            self.assertIn("box9", self.refusal("-J", "relay", "box9", "true"))
+
     def test_a_machine_that_is_offline(self):
         for words in (("-J", "relay", "box2", "true"), ("-W", "box2:22", "relay")):
             self.assertRegex(self.refusal(*words), r"(?i)disconnect.*box2.*(offline|never)")
