@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sallyport/base/log.h"
+#include "sallyport/base/secret.h"
 #include "sallyport/base/str.h"
 #include "sallyport/domain/link.h"
 #include "sallyport/probe/sshd.h"
@@ -20,7 +21,8 @@ struct agent_link {
     struct buf in, out;
     struct loop_timer status_timer;
     char name[SP_NAME_SIZE];
-    bool up; /* welcome came */
+    bool up;           /* welcome came */
+    bool services_due; /* the list changed while the relay did not read */
     bool lost_told;
     bool abandoned; /* freed while the channel was being opened */
     int64_t pings;
@@ -33,7 +35,10 @@ static void link_flush(struct agent_link *link) {
         ssize_t n = link->stream->ops->write(link->stream, buf_head(&link->out), buf_len(&link->out));
         if (n <= 0)
             return;
-        buf_consume(&link->out, (size_t)n);
+        if ((size_t)n == buf_len(&link->out))
+            buf_wipe(&link->out); /* tokens went this way */
+        else
+            buf_consume(&link->out, (size_t)n);
     }
 }
 
@@ -44,7 +49,7 @@ static void link_lost(struct agent_link *link) {
     link->up = false;
     loop_timer_stop(&link->status_timer);
     buf_fini(&link->in);
-    buf_fini(&link->out);
+    buf_wipe(&link->out);
     if (link->lost_told)
         return;
     link->lost_told = true;
@@ -71,6 +76,9 @@ static int link_say_hello(struct agent_link *link) {
 void agent_link_services(struct agent_link *link) {
     if (!link->stream)
         return;
+    link->services_due = buf_len(&link->out) >= LINK_LINE_MAX;
+    if (link->services_due)
+        return;
     const struct published *list;
     size_t count;
     struct service plain[SERVICES_MAX];
@@ -78,6 +86,7 @@ void agent_link_services(struct agent_link *link) {
     for (size_t i = 0; i < count; i++)
         plain[i] = list[i].service;
     (void)link_format_services(&link->out, plain, count);
+    secret_wipe(plain, count * sizeof plain[0]);
     link_flush(link);
 }
 
@@ -166,6 +175,8 @@ static void link_end(void *ctx) {
 static void link_writable(void *ctx) {
     struct agent_link *link = ctx;
     link_flush(link);
+    if (link->services_due)
+        agent_link_services(link);
     if (link->stream && buf_len(&link->out) <= LINK_LINE_MAX)
         link->stream->ops->resume(link->stream);
 }

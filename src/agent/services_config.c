@@ -34,6 +34,10 @@ static const struct option entry_options[] = {
      .type = OPTION_TEXT,
      .help = "of an http service, where its pages begin",
      .offset = offsetof(struct service_entry, path)},
+    {.name = "token_file",
+     .type = OPTION_TEXT,
+     .help = "of a Jupyter whose own files are out of sight (in a container): where its token is written",
+     .offset = offsetof(struct service_entry, token_file)},
     {.name = NULL},
 };
 
@@ -89,9 +93,10 @@ static void entry_explain(int rc, const char *key, const char *value, struct why
         {"remote_port", "a number from 1 to 65535, as in 'remote_port = 16006'"},
         {"publish", "yes or no, as in 'publish = no'"},
         {"path", "a short path that begins with '/', as in 'path = /lab/'"},
+        {"token_file", "the whole path of a file, as in 'token_file = /etc/sallyport/jupyter.token'"},
     };
     if (rc == SP_ENOENT)
-        why_set(why, "unknown key '%s': a service has port, kind, remote_port, publish and path", key);
+        why_set(why, "unknown key '%s': a service has port, kind, remote_port, publish, path and token_file", key);
     for (size_t i = 0; rc == SP_EFORMAT && i < sizeof expected / sizeof *expected; i++)
         if (strcmp(expected[i][0], key) == 0)
             why_set(why, "'%s' should be %s, not '%s'", key, expected[i][1], value);
@@ -114,7 +119,9 @@ int services_config_set(struct services_config *config, const char *name, const 
         rc = entry_add(config, name, &entry, why);
     if (rc != 0)
         return rc;
-    rc = strcmp(key, "path") == 0 && !is_path(value) ? SP_EFORMAT : options_set(&entry_table, entry, key, value, NULL);
+    bool is_wrong =
+        (strcmp(key, "path") == 0 && !is_path(value)) || (strcmp(key, "token_file") == 0 && value[0] != '/');
+    rc = is_wrong ? SP_EFORMAT : options_set(&entry_table, entry, key, value, NULL);
     entry_explain(rc, key, value, why);
     return rc;
 }

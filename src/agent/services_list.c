@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sallyport/base/secret.h"
 #include "sallyport/base/str.h"
 #include "services_local.h"
 
@@ -31,19 +32,26 @@ static void set_listener(struct published *published, const struct listener *lis
     }
 }
 
-static void set_entry(struct published *published, const struct service_entry *entry) {
+static void set_entry(struct published *published, const struct services_config *config,
+                      const struct service_entry *entry, const struct found *found) {
     if (entry->kind != 0)
         published->service.kind = (enum service_kind)(entry->kind - 1);
     published->remote_port = (uint16_t)entry->remote_port;
     if (entry->path != NULL)
         (void)str_copy(published->service.path, sizeof published->service.path, entry->path);
+    const char *token = found->tokens == NULL ? "" : found->tokens[entry - config->entries].text;
+    if (token[0] != '\0')
+        (void)str_copy(published->service.token, sizeof published->service.token, token);
 }
 
-/* Path and detail: "jupyter-server 1.23.3, /home/ann". */
+/* Path, token, and detail: "jupyter-server 1.23.3, /home/ann". The relay speaks no TLS to a service, so the token of one
+ * that wants it stays here. */
 static void set_jupyter(struct published *published, const struct jupyter_server *server) {
     struct service *service = &published->service;
     const char *program = server->pid == 0 ? "Jupyter" : server->notebook ? "notebook" : "jupyter-server";
     (void)str_copy(service->path, sizeof service->path, server->base_url);
+    if (!server->secure && service_is_token(server->token))
+        (void)str_copy(service->token, sizeof service->token, server->token);
     int n = snprintf(service->detail, sizeof service->detail, "%s%s%s%s%s%s", program,
                      server->version[0] == '\0' ? "" : " ", server->version, server->secure ? " (TLS)" : "",
                      server->root_dir[0] == '\0' ? "" : ", ", server->root_dir);
@@ -72,10 +80,11 @@ static void add_ssh(const struct services_config *config, const struct found *fo
         return;
     set_listener(published, found->sshd);
     if (entry != NULL)
-        set_entry(published, entry);
+        set_entry(published, config, entry, found);
 }
 
-static void add_configured(const struct service_entry *entry, const struct found *found, struct service_list *out) {
+static void add_configured(const struct services_config *config, const struct service_entry *entry,
+                           const struct found *found, struct service_list *out) {
     if (!entry->publish || entry->port == 0)
         return;
     struct published *published = list_add(out, entry->name, (uint16_t)entry->port);
@@ -87,7 +96,7 @@ static void add_configured(const struct service_entry *entry, const struct found
         published->service.kind = SERVICE_HTTP;
         set_jupyter(published, server);
     }
-    set_entry(published, entry);
+    set_entry(published, config, entry, found);
 }
 
 static bool is_free(const struct services_config *config, const struct jupyter_server *server) {
@@ -138,8 +147,8 @@ static const struct jupyter_server *choose_main(const struct services_config *co
     return best;
 }
 
-static void add_jupyter(const struct services_config *config, const char *name, const struct jupyter_server *server,
-                        struct service_list *out) {
+static void add_jupyter(const struct services_config *config, const struct found *found, const char *name,
+                        const struct jupyter_server *server, struct service_list *out) {
     const struct service_entry *entry = services_config_find(config, name);
     if (entry != NULL && !entry->publish)
         return;
@@ -149,7 +158,7 @@ static void add_jupyter(const struct services_config *config, const char *name, 
     set_listener(published, &server->listener);
     set_jupyter(published, server);
     if (entry != NULL)
-        set_entry(published, entry);
+        set_entry(published, config, entry, found);
 }
 
 static void add_jupyters(const struct services_config *config, const struct found *found,
@@ -159,35 +168,54 @@ static void add_jupyters(const struct services_config *config, const struct foun
     if (entry == NULL || entry->port == 0)
         first = choose_main(config, found, before, jupyter);
     if (first != NULL)
-        add_jupyter(config, "jupyter", first, out);
+        add_jupyter(config, found, "jupyter", first, out);
     for (size_t i = 0; i < found->jupyter_count; i++) {
         const struct jupyter_server *server = &found->jupyters[i];
         char name[SP_NAME_SIZE];
         if (server == first || !is_free(config, server))
             continue;
         (void)snprintf(name, sizeof name, "jupyter-%u", (unsigned)server->listener.port);
-        add_jupyter(config, name, server, out);
+        add_jupyter(config, found, name, server, out);
     }
 }
 
 void service_list_choose(const struct services_config *config, const struct found *found,
                          const struct service_list *before, struct main_jupyter *jupyter, struct service_list *out) {
     const struct service_entry *ssh = services_config_find(config, "ssh");
-    out->count = 0;
+    secret_wipe(out, sizeof *out);
     add_ssh(config, found, out);
     if (ssh != NULL)
-        add_configured(ssh, found, out);
+        add_configured(config, ssh, found, out);
     for (size_t i = 0; i < config->count; i++)
         if (&config->entries[i] != ssh)
-            add_configured(&config->entries[i], found, out);
+            add_configured(config, &config->entries[i], found, out);
     add_jupyters(config, found, before, jupyter, out);
+}
+
+size_t service_list_places(const struct service_list *list, const struct found *found,
+                           struct jupyter_place places[static SERVICES_MAX]) {
+    size_t count = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct published *published = &list->items[i];
+        const struct jupyter_server *server = jupyter_on(found, published->service.port);
+        if (server == NULL || server->secure || published->service.kind != SERVICE_HTTP)
+            continue;
+        struct jupyter_place *place = &places[count++];
+        *place = (struct jupyter_place){.inode = server->listener.inode, .port = published->service.port};
+        (void)str_copy(place->host, sizeof place->host, published->host);
+        (void)str_copy(place->base_url, sizeof place->base_url, server->base_url);
+        (void)str_copy(place->token, sizeof place->token, published->service.token);
+    }
+    return count;
 }
 
 static bool published_equal(const struct published *a, const struct published *b) {
     return strcmp(a->service.name, b->service.name) == 0 && a->service.kind == b->service.kind &&
            a->service.port == b->service.port && a->service.up == b->service.up &&
            strcmp(a->service.path, b->service.path) == 0 && strcmp(a->service.detail, b->service.detail) == 0 &&
-           strcmp(a->host, b->host) == 0 && a->remote_port == b->remote_port;
+           strcmp(a->service.token, b->service.token) == 0 &&
+           notebooks_equal(&a->service.notebooks, &b->service.notebooks) && strcmp(a->host, b->host) == 0 &&
+           a->remote_port == b->remote_port;
 }
 
 bool service_list_equal(const struct service_list *a, const struct service_list *b) {

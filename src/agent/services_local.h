@@ -1,9 +1,10 @@
-/* What the files of the services share: the choice of what is published, and under which name. */
+/* What the files of the services share: the choice of what is published, under which name, with which token. */
 #ifndef SALLYPORT_AGENT_SERVICES_LOCAL_H
 #define SALLYPORT_AGENT_SERVICES_LOCAL_H
 
 #include "sallyport/agent/services.h"
 #include "sallyport/probe/jupyter.h"
+#include "sallyport/probe/jupyter_sessions.h"
 #include "sallyport/probe/listeners.h"
 
 /* The server that bears the name `jupyter`; port 0: none yet. */
@@ -14,12 +15,18 @@ struct main_jupyter {
     char root_dir[256];
 };
 
+/* What a token_file holds; empty: nothing of use. */
+struct service_token {
+    char text[256]; /* secret */
+};
+
 /* All that the choice depends on. */
 struct found {
     const struct listeners *listeners;
     const struct listener *sshd; /* NULL: none */
     const struct jupyter_server *jupyters;
     size_t jupyter_count;
+    const struct service_token *tokens; /* of the entries of the configuration, in their order; NULL: none */
 };
 
 struct service_list {
@@ -38,6 +45,13 @@ bool services_config_wants(const struct services_config *config, const char *nam
  * server is gone. */
 void service_list_choose(const struct services_config *config, const struct found *found,
                          const struct service_list *before, struct main_jupyter *jupyter, struct service_list *out);
+/* Where the published Jupyters are asked for their notebooks: those that do not speak TLS. At most SERVICES_MAX. */
+size_t service_list_places(const struct service_list *list, const struct found *found,
+                           struct jupyter_place places[static SERVICES_MAX]);
 bool service_list_equal(const struct service_list *a, const struct service_list *b);
+
+/* Reads a token_file: a regular file of root's or our own that nobody else may read, with one line. SP_EDENIED,
+ * SP_EFORMAT, SP_ESYS, each with the reason in why. The caller wipes *out. */
+int service_token_read(const char *path, struct service_token *out, struct why *why);
 
 #endif

@@ -1,5 +1,6 @@
 #include "sallyport/base/os.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -204,4 +205,14 @@ int os_nonblocking(int fd) {
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
         return SP_ESYS;
     return 0;
+}
+
+void os_address_text(const struct sockaddr_storage *address, char to[static INET6_ADDRSTRLEN]) {
+    const void *bytes = NULL;
+    if (address->ss_family == AF_INET)
+        bytes = &((const struct sockaddr_in *)(const void *)address)->sin_addr;
+    else if (address->ss_family == AF_INET6)
+        bytes = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+    if (!bytes || !inet_ntop(address->ss_family, bytes, to, INET6_ADDRSTRLEN))
+        (void)snprintf(to, INET6_ADDRSTRLEN, "unknown");
 }

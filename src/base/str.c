@@ -79,6 +79,14 @@ bool str_is_clean(const char *text, size_t len) {
     return true;
 }
 
+size_t str_cut(const char *text, size_t len, size_t max) {
+    if (len <= max)
+        return len;
+    while (max > 0 && ((unsigned char)text[max] & 0xc0) == 0x80)
+        max--;
+    return max;
+}
+
 static bool is_blank(char c) {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }

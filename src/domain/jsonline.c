@@ -23,7 +23,7 @@ int jsonline_append(struct buf *out, struct json_t *value, size_t max) {
     if (!rc)
         rc = buf_append(out, buf_head(&line), buf_len(&line));
 out:
-    buf_fini(&line);
+    buf_wipe(&line); /* some lines have tokens in them */
     json_decref(value);
     return rc;
 }
@@ -83,4 +83,12 @@ bool jsonline_integer(const struct json_t *object, const char *member, int64_t m
         return false;
     *out = json_integer_value(value);
     return true;
+}
+
+bool jsonline_set_time(struct json_t *object, const char *member, int64_t unix_seconds) {
+    char text[21];
+    if (unix_seconds <= 0)
+        return true;
+    str_time(text, unix_seconds);
+    return json_object_set_new(object, member, json_string(text)) == 0;
 }

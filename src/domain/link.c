@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "sallyport/base/secret.h"
 #include "sallyport/base/str.h"
 #include "sallyport/domain/jsonline.h"
 
@@ -79,6 +80,9 @@ static int read_service(const json_t *item, struct service *service, struct why 
     jsonline_text(item, "detail", service->detail, sizeof(service->detail));
     if (jsonline_text(item, "path", service->path, sizeof(service->path)) && service->path[0] != '/')
         service->path[0] = '\0';
+    if (jsonline_text(item, "token", service->token, sizeof(service->token)) && !service_is_token(service->token))
+        secret_wipe(service->token, sizeof(service->token));
+    notebooks_from_json(item, &service->notebooks);
     return 0;
 }
 
@@ -106,6 +110,7 @@ static int read_services(const json_t *object, struct link_message *out, struct 
             continue;
         if (service_find(services->list, services->count, service->name)) {
             why_set(why, "services: '%s' is there twice", service->name);
+            secret_wipe(service, sizeof(*service));
             return SP_EFORMAT;
         }
         services->count++;
@@ -148,12 +153,7 @@ static int read_error(const json_t *object, struct link_message *out, struct why
     const char *text = json_string_value(value);
     if (!str_is_clean(text, len))
         len = 0;
-    if (len >= sizeof(out->text)) {
-        len = sizeof(out->text) - 1;
-        while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80) /* not in the middle of a character */
-            len--;
-    }
-    memcpy(out->text, text, len);
+    memcpy(out->text, text, str_cut(text, len, sizeof(out->text) - 1));
     return 0;
 }
 
@@ -222,7 +222,7 @@ void link_message_fini(struct link_message *message) {
         free(message->hello.host_keys);
         break;
     case LINK_SERVICES:
-        free(message->services.list);
+        service_free_list(message->services.list, message->services.count);
         break;
     case LINK_STATUS:
         status_fini(&message->status);

@@ -35,15 +35,40 @@ int link_format_hello(struct buf *out, const struct link_hello *hello) {
                                  hello->boot_id, "hostname", hostname, "ssh_host_keys", host_keys));
 }
 
-int link_format_services(struct buf *out, const struct service *list, size_t count) {
+/* What is left out of a service when the line would be too long: the figures of its notebooks stay. */
+enum frugality { LEAVE_NOTHING, LEAVE_NOTEBOOKS, LEAVE_DETAIL };
+
+static json_t *service_message(const struct service *service, enum frugality frugality) {
+    json_t *object = service_to_json(service);
+    bool good = object != NULL;
+    if (good && service_is_token(service->token))
+        good = json_object_set_new(object, "token", json_string(service->token)) == 0;
+    if (good && frugality >= LEAVE_NOTEBOOKS)
+        (void)json_object_del(object, "notebooks");
+    if (good && frugality >= LEAVE_DETAIL)
+        (void)json_object_del(object, "detail");
+    if (good)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static int format_services(struct buf *out, const struct service *list, size_t count, enum frugality frugality) {
     json_t *array = json_array();
     for (size_t i = 0; array && i < count; i++) {
-        if (json_array_append_new(array, service_to_json(&list[i]))) {
+        if (json_array_append_new(array, service_message(&list[i], frugality))) {
             json_decref(array);
             array = NULL;
         }
     }
     return append(out, json_pack("{s:s, s:o}", "kind", "services", "services", array));
+}
+
+int link_format_services(struct buf *out, const struct service *list, size_t count) {
+    int rc = format_services(out, list, count, LEAVE_NOTHING);
+    if (rc == SP_ETOOBIG)
+        rc = format_services(out, list, count, LEAVE_NOTEBOOKS);
+    return rc == SP_ETOOBIG ? format_services(out, list, count, LEAVE_DETAIL) : rc;
 }
 
 int link_format_status(struct buf *out, const struct status *status) {

@@ -43,6 +43,8 @@ static int do_check_config(struct program *program, int argc, char **argv) {
     if (argc > 0)
         return program_usage(program, "check-config takes no arguments");
     int rc = relay_config_check(program->config, &why);
+    if (rc == 0)
+        rc = relay_config_try(program->config, &why);
     if (rc < 0)
         return program_fail(program, &why, rc);
     (void)printf("the configuration is good\n");

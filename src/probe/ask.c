@@ -15,6 +15,7 @@ struct ask {
     struct loop_fd watch;
     struct loop_timer timer;
     struct buf answer;
+    size_t answer_max;
     const char *request; /* what is left to say; NULL when all is said */
     bool (*enough)(const char *answer, size_t len);
     void (*answered)(void *ctx, const char *answer, size_t len, bool timed_out);
@@ -52,9 +53,9 @@ static bool ask_say(struct ask *ask) {
 
 /* False when the answer is over, or enough of it is there. */
 static bool ask_hear(struct ask *ask) {
-    while (buf_len(&ask->answer) < ASK_MAX) {
+    while (buf_len(&ask->answer) < ask->answer_max) {
         uint8_t *tail;
-        size_t room = ASK_MAX - buf_len(&ask->answer);
+        size_t room = ask->answer_max - buf_len(&ask->answer);
         if (room > 2048)
             room = 2048;
         if (buf_reserve(&ask->answer, room, &tail) != 0)
@@ -111,6 +112,7 @@ int ask_new(struct loop *loop, const struct ask_question *question,
     loop_fd_init(&ask->watch);
     loop_timer_init(loop, &ask->timer, ask_expired, ask);
     buf_init(&ask->answer);
+    ask->answer_max = question->answer_max != 0 ? question->answer_max : ASK_MAX;
     ask->request = question->request;
     ask->enough = question->enough;
     ask->answered = answered;

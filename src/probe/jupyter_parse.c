@@ -112,3 +112,74 @@ int jupyter_parse_elsewhere(const char *answer, size_t len, char *base_url, size
         return SP_EFORMAT;
     return 0;
 }
+
+/* By name; equal names in an order that does not change from one answer to the next. */
+static int compare_notebooks(const struct notebook *a, const struct notebook *b) {
+    int order = strcmp(a->name, b->name);
+    if (order == 0)
+        order = strcmp(a->kernel, b->kernel);
+    return order != 0 ? order : (int)b->busy - (int)a->busy;
+}
+
+/* Into its place; the last one drops out when there is no room. */
+static void insert_notebook(struct notebooks *notebooks, const struct notebook *notebook) {
+    size_t at = notebooks->listed;
+    while (at > 0 && compare_notebooks(notebook, &notebooks->list[at - 1]) < 0)
+        at--;
+    if (at == NOTEBOOKS_MAX)
+        return;
+    if (notebooks->listed < NOTEBOOKS_MAX)
+        notebooks->listed++;
+    memmove(&notebooks->list[at + 1], &notebooks->list[at], (notebooks->listed - at - 1) * sizeof notebooks->list[0]);
+    notebooks->list[at] = *notebook;
+}
+
+/* The file without its folder; a console has no file but a name that was made for people. */
+static const char *session_name(const json_t *session) {
+    const char *path = json_string_value(json_object_get(session, "path"));
+    const char *type = json_string_value(json_object_get(session, "type"));
+    const char *name = json_string_value(json_object_get(session, "name"));
+    bool is_console = type != NULL && strcmp(type, "console") == 0;
+    if (name != NULL && name[0] != '\0' && (is_console || path == NULL))
+        return name;
+    if (path == NULL)
+        return "";
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? path : slash + 1;
+}
+
+static void read_session(const json_t *session, struct notebooks *notebooks) {
+    struct notebook notebook = {.name = ""};
+    const json_t *kernel = json_object_get(session, "kernel");
+    const char *state = json_string_value(json_object_get(kernel, "execution_state"));
+    const char *name = session_name(session);
+    size_t len = strlen(name);
+    notebooks->count++;
+    if (len == 0 || !str_is_clean(name, len))
+        return;
+    memcpy(notebook.name, name, str_cut(name, len, sizeof notebook.name - 1));
+    copy_text(kernel, "name", notebook.kernel, sizeof notebook.kernel);
+    notebook.busy = state != NULL && strcmp(state, "busy") == 0;
+    insert_notebook(notebooks, &notebook);
+}
+
+int jupyter_parse_sessions(const char *answer, size_t len, struct notebooks *out) {
+    struct notebooks notebooks = {.known = true};
+    const char *body;
+    unsigned status = parse_head(answer, len, &body);
+    if (status != 200)
+        return status >= 300 && status < 500 ? SP_EDENIED : SP_EFORMAT;
+    json_t *array = json_loadb(body, len - (size_t)(body - answer), 0, NULL);
+    bool good = json_is_array(array) && json_array_size(array) <= NOTEBOOK_COUNT_MAX;
+    for (size_t i = 0; good && i < json_array_size(array); i++) {
+        const json_t *session = json_array_get(array, i);
+        good = json_is_object(session);
+        if (good)
+            read_session(session, &notebooks);
+    }
+    json_decref(array);
+    if (!good)
+        return SP_EFORMAT;
+    *out = notebooks;
+    return 0;
+}

@@ -20,7 +20,7 @@ static void link_free(struct link *link) {
     loop_task_cancel(&link->finish);
     link->peer->link_session = NULL;
     link->stream->ops->close(link->stream);
-    buf_fini(&link->in);
+    buf_wipe(&link->in); /* tokens came this way */
     buf_fini(&link->out);
     free(link);
 }
@@ -70,12 +70,14 @@ static int link_handle(struct link *link, struct link_message *message) {
         machine_set_described(machine, message->services.list, message->services.count);
         message->services.list = NULL; /* handed over */
         message->services.count = 0;
+        relay_machines_changed(link->peer->relay);
         return 0;
     case LINK_STATUS:
         status_fini(&machine->status);
         machine->status = message->status;
         machine->has_status = true;
         status_init(&message->status);
+        relay_machines_changed(link->peer->relay);
         return 0;
     case LINK_PING:
         return link_format_pong(&link->out, message->n);
@@ -127,7 +129,7 @@ static size_t link_data(void *ctx, const uint8_t *bytes, size_t n) {
         if (!end)
             break;
         link_line(link, (const char *)buf_head(&link->in), buf_len(&link->in));
-        buf_consume(&link->in, buf_len(&link->in));
+        buf_wipe(&link->in);
     }
     link_flush(link);
     return n;

@@ -10,6 +10,7 @@
 #include "address.h"
 #include "relay_local.h"
 #include "sallyport/base/os.h"
+#include "sallyport/base/str.h"
 #include "sallyport/relay/web.h"
 #include "sallyport/wire/sniff.h"
 
@@ -17,6 +18,7 @@ enum {
     SOCKETS_MAX = 32,
     BACKLOG = 1024,
     ACCEPTS_PER_TURN = 64,
+    GUESTS_PER_ADDRESS = 128, /* of other machines: an office behind one address does not get there */
     SILENT_MS = 2000, /* who says nothing for so long is taken for an SSH client that waits for our line */
     PEEK_SIZE = 256,
     PAUSE_MS = 100, /* no accepting for so long when descriptors ran out */
@@ -176,8 +178,40 @@ static void listener_make_room(struct listener *listener) {
         guest_evict(list_item(from->next, struct guest, link), "too many connections");
 }
 
+/* The same address, or the same /64, of which whoever has one has all. */
+static bool is_neighbour(const struct sockaddr_storage *a, const struct sockaddr_storage *b) {
+    const struct sockaddr_in *a4 = (const struct sockaddr_in *)(const void *)a, *b4 = (const void *)b;
+    const struct sockaddr_in6 *a6 = (const struct sockaddr_in6 *)(const void *)a, *b6 = (const void *)b;
+    if (a->ss_family != b->ss_family)
+        return false;
+    return a->ss_family == AF_INET ? a4->sin_addr.s_addr == b4->sin_addr.s_addr
+                                   : memcmp(&a6->sin6_addr, &b6->sin6_addr, 8) == 0;
+}
+
+/* One network alone must not take all the places: beyond its share its own oldest guest goes. */
+static void listener_keep_share(struct listener *listener, const struct sockaddr_storage *address, const char *text) {
+    struct list *lists[] = {&listener->silent, &listener->talking};
+    struct list *oldest = NULL, *node, *tmp;
+    size_t count = 0;
+    if (listener->guests < GUESTS_PER_ADDRESS || strcmp(text, "127.0.0.1") == 0 || strcmp(text, "::1") == 0)
+        return;
+    for (size_t i = 0; i < 2; i++) {
+        list_foreach (node, tmp, lists[i]) {
+            if (!is_neighbour(&list_item(node, struct guest, link)->address, address))
+                continue;
+            oldest = oldest ? oldest : node;
+            count++;
+        }
+    }
+    if (count >= GUESTS_PER_ADDRESS)
+        guest_evict(list_item(oldest, struct guest, link), "too many connections from your address");
+}
+
 static void guest_new(struct listener *listener, int fd, const struct sockaddr_storage *address) {
     struct relay *relay = listener->relay;
+    char text[INET6_ADDRSTRLEN];
+    os_address_text(address, text);
+    listener_keep_share(listener, address, text);
     if (listener->guests >= listener->guests_max)
         listener_make_room(listener);
     struct guest *guest = calloc(1, sizeof *guest);
@@ -188,11 +222,7 @@ static void guest_new(struct listener *listener, int fd, const struct sockaddr_s
     guest->listener = listener;
     guest->address = *address;
     guest->deadline = loop_now(relay->loop) + LOGIN_MS;
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)address;
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)address;
-    const void *bytes = address->ss_family == AF_INET ? (const void *)&v4->sin_addr : (const void *)&v6->sin6_addr;
-    if (!inet_ntop(address->ss_family, bytes, guest->text, sizeof guest->text))
-        guest->text[0] = '\0';
+    (void)str_copy(guest->text, sizeof guest->text, text);
     int on = 1;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     list_append(&listener->silent, &guest->link);

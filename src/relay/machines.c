@@ -5,6 +5,7 @@
 
 #include "relay_local.h"
 #include "sallyport/base/os.h"
+#include "sallyport/base/secret.h"
 #include "sallyport/base/str.h"
 
 static const char *machine_key(int64_t id, char to[static 24]) {
@@ -19,8 +20,8 @@ struct machine_live *machine_find(const struct relay *relay, int64_t id) {
 
 static void machine_free(struct machine_live *machine) {
     status_fini(&machine->status);
-    free(machine->forwards);
-    free(machine->described);
+    service_free_list(machine->forwards, machine->forward_count);
+    service_free_list(machine->described, machine->described_count);
     free(machine);
 }
 
@@ -52,6 +53,7 @@ int machine_arrive(struct peer *peer) {
     }
     peer->machine = machine;
     (void)store_machine_seen(relay->store, &machine->id, 1, machine->since);
+    relay_machines_changed(relay);
     return 0;
 }
 
@@ -65,20 +67,29 @@ void machine_depart(struct peer *peer) {
     relay_audit(peer->relay, machine->name, "offline", "", "ok", "");
     machine_free(machine);
     peer->machine = NULL;
+    relay_machines_changed(peer->relay);
 }
 
 /* What the link said of a forward; else what the name alone says. */
 static void machine_describe(const struct machine_live *machine, struct service *forward) {
     const struct service *said = service_find(machine->described, machine->described_count, forward->name);
-    uint16_t port = forward->port;
-    if (said) {
-        *forward = *said;
-    } else {
-        forward->kind = service_kind_of_name(forward->name);
-        forward->up = true;
-        forward->path[0] = forward->detail[0] = '\0';
-    }
-    forward->port = port;
+    struct service now = {.port = forward->port, .kind = service_kind_of_name(forward->name), .up = true};
+    (void)str_copy(now.name, sizeof now.name, forward->name);
+    *forward = said ? *said : now;
+    forward->port = now.port;
+}
+
+/* Grown by hand: realloc would leave the tokens behind where the old list was. */
+static int machine_grow(struct machine_live *machine) {
+    struct service *grown = calloc(machine->forward_count + 1, sizeof *grown);
+    if (!grown)
+        return SP_ENOMEM;
+    if (machine->forward_count)
+        memcpy(grown, machine->forwards, machine->forward_count * sizeof *grown);
+    service_free_list(machine->forwards, machine->forward_count);
+    machine->forwards = grown;
+    machine->forward_count++;
+    return 0;
 }
 
 int machine_forward(struct peer *peer, const char *bind, uint16_t port, struct why *why) {
@@ -100,17 +111,16 @@ int machine_forward(struct peer *peer, const char *bind, uint16_t port, struct w
         return SP_ETOOBIG;
     }
     if (i == machine->forward_count) {
-        struct service *grown = reallocarray(machine->forwards, i + 1, sizeof *grown);
-        if (!grown)
-            return SP_ENOMEM;
-        machine->forwards = grown;
-        machine->forward_count++;
+        rc = machine_grow(machine);
+        if (rc < 0)
+            return rc;
     }
     memset(&machine->forwards[i], 0, sizeof machine->forwards[i]);
     (void)str_copy(machine->forwards[i].name, sizeof machine->forwards[i].name, bind);
     machine->forwards[i].port = port;
     machine_describe(machine, &machine->forwards[i]);
     log_info("%s offers %s on port %u", machine->name, bind, port);
+    relay_machines_changed(peer->relay);
     return 0;
 }
 
@@ -124,13 +134,15 @@ void machine_unforward(struct peer *peer, const char *bind, uint16_t port) {
         machine->forward_count--;
         memmove(&machine->forwards[i], &machine->forwards[i + 1],
                 (machine->forward_count - i) * sizeof machine->forwards[0]);
+        secret_wipe(&machine->forwards[machine->forward_count], sizeof machine->forwards[0]);
         log_info("%s offers %s on port %u no more", machine->name, bind, port);
+        relay_machines_changed(peer->relay);
         return;
     }
 }
 
 void machine_set_described(struct machine_live *machine, struct service *list, size_t count) {
-    free(machine->described);
+    service_free_list(machine->described, machine->described_count);
     machine->described = list;
     machine->described_count = count;
     for (size_t i = 0; i < machine->forward_count; i++)

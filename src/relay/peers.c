@@ -58,6 +58,7 @@ static bool peer_login(void *ctx, struct ssh_conn *conn, const char *user, const
         return false;
     bool known = owner.kind != KEY_OWNER_NONE && strcmp(owner.name, user) == 0 && !owner.disabled;
     if (!known || !proven) {
+        relay->counters.logins_refused += !known;
         if (!known && proven)
             relay_audit(relay, ssh_conn_peer(conn), "login", user, "refused", key->fingerprint);
         return known;
@@ -70,6 +71,7 @@ static bool peer_login(void *ctx, struct ssh_conn *conn, const char *user, const
         return false;
     }
     peer_settle(peer);
+    relay->counters.logins_accepted++;
     (void)store_key_used(relay->store, key->fingerprint, os_realtime_s());
     relay_audit(relay, peer->name, "login", "", "ok", ssh_conn_peer(conn));
     log_info("%s logged in from %s", peer->name, ssh_conn_peer(conn));

@@ -12,7 +12,12 @@ static void reach_free(struct reach *reach) {
 }
 
 static void reach_done(void *ctx) {
-    reach_free(ctx);
+    struct reach *reach = ctx;
+    uint64_t to_machine, from_machine;
+    bridge_count(reach->bridge, &to_machine, &from_machine);
+    reach->relay->counters.to_machines_bytes += to_machine;
+    reach->relay->counters.from_machines_bytes += from_machine;
+    reach_free(reach);
 }
 
 /* The name as people may write it in an SSH configuration: any case, with the dot of a full domain name. */
@@ -153,11 +158,13 @@ int reach_begin(struct peer *peer, struct ssh_chan *chan, const char *host, uint
     if (service) {
         int rc = reach_open(peer, chan, live, service, origin, origin_port);
         if (rc == 0) {
+            relay->counters.streams_opened++;
             relay_audit(relay, peer->name, "reach", object, "ok", ssh_conn_peer(peer->conn));
             return 0;
         }
         why_set(&why, "%s cannot take another stream now: %s", live->name, err_text(rc));
     }
+    relay->counters.streams_refused++;
     relay_audit(relay, peer->name, "reach", object, "refused", why.text);
     log_info("%s was refused %s: %s", peer->name, object, why.text);
     explain(peer, chan, origin_port, why.text);

@@ -7,12 +7,12 @@
 #include <unistd.h>
 
 #include "address.h"
+#include "certificate.h"
 #include "relay_local.h"
 #include "sallyport/base/os.h"
 #include "sallyport/base/str.h"
 #include "sallyport/relay/web.h"
 #include "sallyport/wire/local.h"
-#include "sallyport/wire/tls.h"
 
 static const char control_name[] = "ctl.sock";
 
@@ -97,35 +97,61 @@ static int relay_open_state(struct relay *relay, struct why *why) {
     return rc < 0 ? rc : ssh_server_new(&ssh, &relay->ssh, why);
 }
 
+/* What is counted here, with what the streams that are open have carried. */
+static void relay_count(void *ctx, struct relay_counters *out) {
+    struct relay *relay = ctx;
+    struct list *node, *tmp;
+    *out = relay->counters;
+    list_foreach (node, tmp, &relay->streams) {
+        const struct reach *reach = list_item(node, struct reach, link);
+        uint64_t to_machine = 0, from_machine = 0;
+        if (reach->bridge)
+            bridge_count(reach->bridge, &to_machine, &from_machine);
+        out->streams_open++;
+        out->to_machines_bytes += to_machine;
+        out->from_machines_bytes += from_machine;
+    }
+}
+
 static int relay_open_web(struct relay *relay, struct why *why) {
     const struct relay_config *config = relay->config;
     const char *hosts[] = {relay->host, "localhost", "127.0.0.1", "::1"};
-    char certificate[4200], key[4200];
-    int rc;
-    if (config->certificate) {
-        rc = str_copy(certificate, sizeof certificate, config->certificate);
-        if (rc == 0)
-            rc = str_copy(key, sizeof key, config->certificate_key);
-    } else {
-        rc = os_path(certificate, sizeof certificate, relay->state, "tls_certificate.pem");
-        if (rc == 0)
-            rc = os_path(key, sizeof key, relay->state, "tls_key.pem");
-        if (rc == 0)
-            rc = tls_self_signed(certificate, key, hosts, 1, why);
-    }
+    struct certificate_config certificate = {.loop = relay->loop,
+                                             .cert = config->certificate,
+                                             .key = config->certificate_key,
+                                             .state = relay->state,
+                                             .host = relay->host,
+                                             .now = os_realtime_s};
+    char webroot[4200];
+    int rc = certificate_new(&certificate, &relay->certificate, why);
     if (rc == 0)
-        rc = tls_server_new(certificate, key, &relay->tls, why);
+        rc = os_path(webroot, sizeof webroot, relay->state, "acme");
+    if (rc == 0 && !config->acme_webroot)
+        rc = os_state_dir(webroot, why);
     if (rc < 0)
         return rc;
     struct web_config web = {.loop = relay->loop,
                              .source = relay->verbs.source,
                              .now = os_realtime_s,
-                             .tls = relay->tls,
+                             .tls = certificate_server(relay->certificate),
                              .hosts = hosts,
                              .host_count = sizeof hosts / sizeof hosts[0],
                              .port = relay->port,
-                             .hsts = config->certificate != NULL};
+                             .hsts = config->certificate != NULL,
+                             .acme_webroot = config->acme_webroot ? config->acme_webroot : webroot,
+                             .open = upstream_open,
+                             .open_ctx = relay,
+                             .fingerprint = relay->verbs.fingerprint,
+                             .count = relay_count,
+                             .count_ctx = relay};
     return web_new(&web, &relay->web);
+}
+
+static void relay_reload(void *ctx, int signo) {
+    struct relay *relay = ctx;
+    (void)signo;
+    log_info("SIGHUP: the certificate is read again");
+    certificate_reload(relay->certificate);
 }
 
 static int relay_open_local(struct relay *relay, struct why *why) {
@@ -180,6 +206,8 @@ int relay_new(struct loop *loop, const struct relay_config *config, struct relay
     if (rc == 0)
         rc = listener_new(relay, &relay->listener, why);
     if (rc == 0)
+        rc = loop_signal(loop, SIGHUP, relay_reload, relay);
+    if (rc == 0)
         rc = loop_timer_set(&relay->tick, TICK_MS);
     if (rc < 0)
         goto fail;
@@ -208,7 +236,8 @@ void relay_free(struct relay *relay) {
     loop_drain(relay->loop);
     local_server_free(relay->local);
     web_free(relay->web);
-    tls_server_free(relay->tls);
+    relay->web = NULL;
+    certificate_free(relay->certificate);
     ssh_server_free(relay->ssh);
     keypair_free(relay->host_key);
     store_close(relay->store);

@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 
+#include "counters.h"
 #include "sallyport/base/list.h"
 #include "sallyport/base/log.h"
 #include "sallyport/base/map.h"
@@ -21,7 +22,7 @@
 
 struct listener;
 struct local_server;
-struct tls_server;
+struct certificate;
 struct web;
 struct link;
 
@@ -40,13 +41,14 @@ struct relay {
     struct ssh_server *ssh;
     struct listener *listener;
     struct local_server *local;
-    struct tls_server *tls;
+    struct certificate *certificate;
     struct web *web;
     struct verbs verbs;
     struct keypair *host_key;
     struct map *machines; /* id in decimal -> struct machine_live, those that are connected */
     struct list peers;    /* struct peer, logged in */
     struct list streams;  /* struct reach */
+    struct relay_counters counters;
     struct loop_timer tick;
     unsigned ticks;
     int lock_fd;
@@ -113,6 +115,8 @@ void relay_audit(struct relay *relay, const char *actor, const char *action, con
 /* rights.c: checks every live connection and stream anew, and ends those that lost their right. */
 void relay_rights_changed(void *ctx);
 void relay_machine_renamed(void *ctx, int64_t machine_id, const char *name);
+/* Something about machines has changed: whoever looks at them is told. */
+void relay_machines_changed(struct relay *relay);
 
 /* peers.c: who is at the other end of an SSH connection. */
 extern const struct ssh_server_events peer_events;
@@ -140,6 +144,9 @@ int link_begin(struct peer *peer, struct ssh_chan *chan, struct why *why);
 int reach_begin(struct peer *peer, struct ssh_chan *chan, const char *host, uint16_t port, const char *origin,
                 uint16_t origin_port);
 void reach_check_rights(struct relay *relay);
+/* upstream.c: web_config's `open`; ctx is struct relay. */
+int upstream_open(void *ctx, int64_t machine_id, const struct service *service, const struct sockaddr_storage *peer,
+                  void (*opened)(void *opened_ctx, struct stream *stream), void *opened_ctx);
 /* explain.c: tells a user why a stream cannot be had, by a way that stock clients show; takes the channel over. */
 void explain(struct peer *peer, struct ssh_chan *chan, uint16_t origin_port, const char *text);
 

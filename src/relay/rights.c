@@ -2,6 +2,7 @@
 
 #include "relay_local.h"
 #include "sallyport/base/str.h"
+#include "sallyport/relay/web.h"
 
 /* Does the key that this connection logged in with still belong to the same owner? */
 static bool key_is_good(struct peer *peer) {
@@ -32,6 +33,13 @@ void relay_rights_changed(void *ctx) {
         peer->subject = subject;
     }
     reach_check_rights(relay);
+    web_rights_changed(relay->web);
+}
+
+void relay_machines_changed(struct relay *relay) {
+    /* Not there yet, or not any more, at the ends of the relay's life. */
+    if (relay->web)
+        web_machines_changed(relay->web);
 }
 
 void relay_machine_renamed(void *ctx, int64_t machine_id, const char *name) {
@@ -41,4 +49,5 @@ void relay_machine_renamed(void *ctx, int64_t machine_id, const char *name) {
         return;
     (void)str_copy(machine->name, sizeof machine->name, name);
     (void)str_copy(machine->peer->name, sizeof machine->peer->name, name);
+    relay_machines_changed(relay);
 }

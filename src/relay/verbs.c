@@ -100,6 +100,14 @@ static int read_option(struct verb_call *call, char **words, size_t count, size_
         call->admin = true;
         return 0;
     }
+    if (takes & VERB_ALL && strcmp(words[*i], "--all") == 0) {
+        call->all = true;
+        return 0;
+    }
+    if (takes & VERB_API && (value = value_of(words, count, i, "--api"))) {
+        call->api = value;
+        return 0;
+    }
     if (takes & VERB_FOR && (value = value_of(words, count, i, "--for"))) {
         if (str_duration(value, &call->duration) == 0 && call->duration > 0)
             return 0;

@@ -80,12 +80,6 @@ void verb_time(char to[static 21], int64_t when) {
         str_time(to, when);
 }
 
-bool verb_json_time(struct json_t *object, const char *member, int64_t when) {
-    char text[21];
-    verb_time(text, when);
-    return when <= 0 || json_object_set_new(object, member, json_string(text)) == 0;
-}
-
 /* One line of standard input, which may end in blank ones. */
 static int read_input(const struct verb_call *call, char *to, size_t size) {
     size_t len = call->input_len;

@@ -4,19 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "invite.h"
 #include "sallyport/base/secret.h"
 #include "sallyport/base/str.h"
-#include "sallyport/domain/join_url.h"
-#include "sallyport/store/invites.h"
 #include "sallyport/store/logins.h"
-#include "sallyport/store/machines.h"
-#include "sallyport/store/users.h"
 #include "sallyport/wire/digest.h"
 #include "verbs_local.h"
 
-#define INVITE_DEFAULT_S (24 * 3600)
-#define INVITE_MIN_S 60
-#define INVITE_MAX_S (30 * 86400)
 #define LOGIN_S 600
 
 /* A new token and what is kept of it. 0, or has said that it cannot be had. */
@@ -28,123 +22,70 @@ static int make_token(const struct verb_call *call, char token[static SECRET_TOK
     return verb_end(call, rc);
 }
 
-static int check_duration(struct verb_call *call) {
-    if (call->duration == 0)
-        call->duration = INVITE_DEFAULT_S;
-    if (call->duration >= INVITE_MIN_S && call->duration <= INVITE_MAX_S)
-        return 0;
-    verb_say(call, "an invite is good for 1 minute to 30 days: --for 24h");
-    return VERB_USAGE;
-}
-
-/* Is the name there already, as one of the invited kind? */
-static int look_up(const struct verb_call *call, const struct invite *invite, bool *there) {
-    struct user user;
-    struct machine machine;
-    int rc = invite->kind == INVITE_USER ? store_user_find(call->store, invite->name, &user)
-                                         : store_machine_find(call->store, invite->name, &machine);
-    *there = rc == 0;
-    return rc == SP_ENOENT ? 0 : rc;
-}
-
-/* Checks the name, writes the invite down, and makes the token, which the caller wipes. 0, or an exit status. */
-static int make_invite(struct verb_call *call, enum invite_kind kind, bool *there,
-                       char token[static SECRET_TOKEN_LEN + 1]) {
-    struct invite invite = {.kind = kind, .role = call->admin ? ROLE_ADMIN : ROLE_MEMBER};
-    uint8_t hash[STORE_HASH_SIZE];
+/* Makes what the arguments say; the token in it is the caller's to wipe. 0, or an exit status. */
+static int make_invite(const struct verb_call *call, enum invite_kind kind, struct invite_made *made) {
+    struct invite_order order = {
+        .store = call->store,
+        .kind = kind,
+        .name = call->args[0],
+        .admin = call->admin,
+        .by = call->who,
+        .now = call->now,
+        .duration_s = call->duration,
+    };
     struct why why = {""};
-    int status = check_duration(call);
-    if (status)
-        return status;
-    if (name_check(call->args[0], &why))
+    int rc = invite_make(&order, made, &why);
+    if (rc == SP_ETOOBIG) {
+        verb_say(call, "%s", why.text);
+        return VERB_USAGE;
+    }
+    if (rc == SP_EINVAL)
         return verb_fail(call, "%s", why.text);
-    memcpy(invite.name, call->args[0], strlen(call->args[0]) + 1);
-    memcpy(invite.created_by, call->who, sizeof(invite.created_by));
-    invite.created = call->now;
-    invite.expires = call->now + (int64_t)call->duration;
-    status = verb_end(call, look_up(call, &invite, there));
-    if (status)
-        return status;
-    if (*there && call->admin)
-        return verb_fail(call, "%s is there already: --admin is for new users", invite.name);
-    status = make_token(call, token, hash);
-    if (status)
-        return status;
-    int rc = store_invite_add(call->store, hash, &invite, &why);
-    return verb_changed(call, rc, invite.name, call->admin ? "admin" : NULL, &why);
+    return verb_changed(call, rc, order.name, order.admin ? "admin" : NULL, &why);
 }
 
-static void say_how_long(const struct verb_call *call) {
+/* Prints the line to paste, and wipes the token. */
+static int print_line(const struct verb_call *call, struct invite_made *made) {
+    const struct invite_place place = {call->verbs->host, call->verbs->port, call->verbs->fingerprint};
+    int rc = invite_line(&place, made, call->out);
+    secret_wipe(made->token, sizeof(made->token));
+    return verb_end(call, rc);
+}
+
+static void say_how_long(const struct verb_call *call, const struct invite *invite) {
     char text[32];
-    str_ago(text, sizeof(text), call->duration);
+    str_ago(text, sizeof(text), (uint64_t)(invite->expires - invite->created));
     verb_say(call, "good for %s, once", text);
 }
 
 int verb_invite_machine(struct verb_call *call) {
-    struct join_url url = {.port = call->verbs->port};
-    char text[JOIN_URL_SIZE];
-    bool there = false;
-    int status = make_invite(call, INVITE_MACHINE, &there, url.token);
+    struct invite_made made;
+    int status = make_invite(call, INVITE_MACHINE, &made);
+    if (!status)
+        status = print_line(call, &made);
     if (status)
         return status;
-    int rc = str_copy(url.host, sizeof(url.host), call->verbs->host);
-    if (!rc)
-        rc = str_copy(url.fingerprint, sizeof(url.fingerprint), call->verbs->fingerprint);
-    if (!rc)
-        rc = join_url_format(text, &url);
-    if (!rc)
-        rc = buf_printf(call->out, "sallyport-agent join '%s'\n", text);
-    secret_wipe(text, sizeof(text));
-    secret_wipe(&url, sizeof(url));
-    if (rc)
-        return verb_end(call, rc);
     verb_say(call, "paste that line on %s;", call->args[0]);
-    say_how_long(call);
-    if (there)
+    say_how_long(call, &made.invite);
+    if (made.there)
         verb_say(call, "%s is there already: joining again replaces its key", call->args[0]);
     return VERB_DONE;
 }
 
 int verb_invite_user(struct verb_call *call) {
-    char token[SECRET_TOKEN_LEN + 1];
-    bool there = false;
-    int status = make_invite(call, INVITE_USER, &there, token);
+    struct invite_made made;
+    int status = make_invite(call, INVITE_USER, &made);
+    if (!status)
+        status = print_line(call, &made);
     if (status)
         return status;
-    int rc =
-        buf_printf(call->out, "echo %s | ssh -p %u join@%s\n", token, (unsigned)call->verbs->port, call->verbs->host);
-    secret_wipe(token, sizeof(token));
-    if (rc)
-        return verb_end(call, rc);
     verb_say(call, "send that line to %s, by a way that nobody else reads;", call->args[0]);
-    say_how_long(call);
+    say_how_long(call, &made.invite);
     verb_say(call, "the key that ssh offers with it is the one that is registered;");
     verb_say(call, "asked for the relay's host key, ssh must show %s", call->verbs->fingerprint);
-    if (there)
+    if (made.there)
         verb_say(call, "%s is there already: this adds one more key", call->args[0]);
     return VERB_DONE;
-}
-
-static json_t *invite_json(const struct invite *invite) {
-    bool user = invite->kind == INVITE_USER;
-    json_t *object = json_pack("{s:I, s:s, s:s, s:s}", "id", (json_int_t)invite->id, "kind", user ? "user" : "machine",
-                               "name", invite->name, "created_by", invite->created_by);
-    if (object && (!user || json_object_set_new(object, "role", json_string(role_name(invite->role))) == 0) &&
-        verb_json_time(object, "created", invite->created) && verb_json_time(object, "expires", invite->expires))
-        return object;
-    json_decref(object);
-    return NULL;
-}
-
-static int print_json(const struct verb_call *call, const struct invite *invites, size_t count) {
-    json_t *array = json_array();
-    for (size_t i = 0; array && i < count; i++) {
-        if (json_array_append_new(array, invite_json(&invites[i]))) {
-            json_decref(array);
-            array = NULL;
-        }
-    }
-    return verb_print_json(call, array);
 }
 
 static int print_table(const struct verb_call *call, const struct invite *invites, size_t count) {
@@ -166,10 +107,14 @@ static int print_table(const struct verb_call *call, const struct invite *invite
 int verb_invite_list(struct verb_call *call) {
     struct invite *invites;
     size_t count;
-    int rc = store_invite_list(call->store, call->now, &invites, &count);
+    json_t *array = NULL;
+    int rc = call->json ? invite_list_json(call->store, call->now, &array)
+                        : store_invite_list(call->store, call->now, &invites, &count);
     if (rc)
         return verb_end(call, rc);
-    int status = call->json ? print_json(call, invites, count) : print_table(call, invites, count);
+    if (call->json)
+        return verb_print_json(call, array);
+    int status = print_table(call, invites, count);
     free(invites);
     return status;
 }
@@ -185,6 +130,13 @@ int verb_invite_remove(struct verb_call *call) {
     return status;
 }
 
+/* Browsers trust localhost without a certificate; a certificate for it they trust from nobody. */
+static void say_local_login(struct verb_call *call, const char *token) {
+    if (strcmp(call->verbs->host, "localhost") == 0)
+        verb_say(call, "in a browser on the relay's own machine, without a certificate warning: http://localhost:%u/login/%s",
+                 (unsigned)call->verbs->port, token);
+}
+
 int verb_login(struct verb_call *call) {
     char token[SECRET_TOKEN_LEN + 1], port[8] = "";
     uint8_t hash[STORE_HASH_SIZE];
@@ -198,10 +150,12 @@ int verb_login(struct verb_call *call) {
     if (!rc)
         rc = buf_printf(call->out, "https://%s%s%s%s/login/%s\n", v6 ? "[" : "", call->verbs->host, v6 ? "]" : "", port,
                         token);
-    secret_wipe(token, sizeof(token));
     status = verb_changed(call, rc, call->who, NULL, NULL);
-    if (!status)
+    if (!status) {
         verb_say(call, "good for %d minutes, once", LOGIN_S / 60);
+        say_local_login(call, token);
+    }
+    secret_wipe(token, sizeof(token));
     return status;
 }
 

@@ -7,6 +7,7 @@
 #include "sallyport/domain/table.h"
 #include "sallyport/relay/verbs.h"
 #include "sallyport/store/keys.h"
+#include "sallyport/store/tokens.h"
 #include "sallyport/wire/pubkey.h"
 
 struct json_t;
@@ -24,6 +25,8 @@ enum {
     VERB_ADMIN = 1 << 1, /* --admin */
     VERB_FOR = 1 << 2,   /* --for DURATION */
     VERB_KEY = 1 << 3,   /* the last arguments are a public key: its words are never options */
+    VERB_API = 1 << 4,   /* --api LABEL */
+    VERB_ALL = 1 << 5,   /* --all */
 };
 
 struct verb {
@@ -46,7 +49,8 @@ struct verb_call {
     int64_t now;
     char *args[VERB_WORDS_MAX]; /* without verb and options; borrowed words */
     size_t count;
-    bool json, admin;
+    bool json, admin, all;
+    const char *api;   /* the label of --api; NULL: not given */
     uint64_t duration; /* of --for in seconds; 0: not given */
     const char *input;
     size_t input_len;
@@ -75,9 +79,8 @@ int verb_changed(const struct verb_call *call, int rc, const char *object, const
 int verb_print(const struct verb_call *call, struct table *table);
 /* Prints the JSON (taken over; NULL: out of memory). */
 int verb_print_json(const struct verb_call *call, struct json_t *value);
-/* A time in a table; "" for 0. In JSON: sets the member unless 0; false when out of memory. */
+/* A time in a table; "" for 0. */
 void verb_time(char to[static 21], int64_t when);
-bool verb_json_time(struct json_t *object, const char *member, int64_t when);
 
 /* Do the arguments from `first` on begin a public key, or are they `-`? */
 bool verb_is_key(const struct verb_call *call, size_t first);
@@ -85,6 +88,22 @@ bool verb_is_key(const struct verb_call *call, size_t first);
 int verb_read_key(const struct verb_call *call, size_t first, struct pubkey *out);
 /* The same key for the store; borrows. */
 struct key_text verb_key_text(const struct pubkey *key);
+/* Whose keys, tokens or sessions. */
+struct verb_owner {
+    enum key_owner_kind kind;
+    int64_t id;
+    char name[SP_NAME_SIZE];
+};
+/* The one called `name`, or who asks when it is NULL (for the operator: KEY_OWNER_NONE, nobody). Others are for admins,
+ * and who is none does not learn whether the name is there. 0, or an exit status. */
+int verb_find_owner(const struct verb_call *call, const char *name, struct verb_owner *out);
+
+/* verbs_tokens.c: API tokens, which the verbs of `key` treat as keys of another type. */
+int verb_token_add(struct verb_call *call);
+int verb_token_remove(struct verb_call *call);
+struct json_t *verb_token_json(const struct verb_call *call, const struct api_token *token); /* NULL: failed */
+void verb_token_row(const struct verb_call *call, const struct api_token *token, struct table *table);
+
 /* What a user was granted, as an array of "box1" and "box1/jupyter"; NULL when memory or the database failed. */
 struct json_t *verb_grants(const struct verb_call *call, int64_t user_id);
 
@@ -105,6 +124,8 @@ int verb_user_enable(struct verb_call *call);
 int verb_key_list(struct verb_call *call);
 int verb_key_add(struct verb_call *call);
 int verb_key_remove(struct verb_call *call);
+int verb_session_list(struct verb_call *call);
+int verb_session_remove(struct verb_call *call);
 int verb_machine_list(struct verb_call *call);
 int verb_machine_add(struct verb_call *call);
 int verb_machine_rename(struct verb_call *call);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sallyport/domain/jsonline.h"
 #include "sallyport/store/machines.h"
 #include "verbs_local.h"
 
@@ -44,8 +45,8 @@ static int print_json(const struct verb_call *call, const struct machine *machin
     json_t *array = json_array();
     for (size_t i = 0; array && i < count; i++) {
         json_t *object = json_pack("{s:s}", "name", machines[i].name);
-        bool good = object && verb_json_time(object, "created", machines[i].created) &&
-                    verb_json_time(object, "last_seen", machines[i].last_seen);
+        bool good = object && jsonline_set_time(object, "created", machines[i].created) &&
+                    jsonline_set_time(object, "last_seen", machines[i].last_seen);
         if (json_array_append_new(array, object) || !good) {
             json_decref(array);
             array = NULL;

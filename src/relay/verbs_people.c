@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sallyport/domain/jsonline.h"
 #include "sallyport/store/users.h"
 #include "verbs_local.h"
 
@@ -18,7 +19,7 @@ static json_t *user_json(const struct verb_call *call, const struct user *user, 
     json_t *object =
         json_pack("{s:s, s:s, s:b, s:I, s:o}", "name", user->name, "role", role_name(user->role), "disabled",
                   (int)user->disabled, "keys", (json_int_t)keys, "grants", verb_grants(call, user->id));
-    if (object && verb_json_time(object, "created", user->created))
+    if (object && jsonline_set_time(object, "created", user->created))
         return object;
     json_decref(object);
     return NULL;

@@ -1,15 +1,15 @@
 /* The kinds of answers that the web front gives. */
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "sallyport/domain/jsonline.h"
 #include "web_local.h"
 
 #define SSH_PORT 22
 
 /* Takes the contents of `body`. Nothing here may be kept by a browser or a cache. */
-static void answer(struct web_visit *visit, unsigned status, const char *type, struct buf *body) {
+void web_answer_body(struct web_visit *visit, unsigned status, const char *type, struct buf *body) {
     struct page_response *response = visit->response;
     if (page_response_header(response, "Cache-Control", "no-store")) {
         buf_fini(body);
@@ -25,24 +25,24 @@ void web_answer_text(struct web_visit *visit, unsigned status, const char *text)
     struct buf body;
     buf_init(&body);
     if (buf_printf(&body, "%s\n", text) == 0) {
-        answer(visit, status, "text/plain; charset=utf-8", &body);
+        web_answer_body(visit, status, "text/plain; charset=utf-8", &body);
     }
 }
 
 void web_answer_json(struct web_visit *visit, unsigned status, struct buf *json) {
-    answer(visit, status, "application/json", json);
+    web_answer_body(visit, status, "application/json", json);
+}
+
+void web_answer_value(struct web_visit *visit, unsigned status, struct json_t *value) {
+    struct buf body;
+    buf_init(&body);
+    if (jsonline_append(&body, value, SIZE_MAX) == 0) {
+        web_answer_json(visit, status, &body);
+    }
 }
 
 void web_answer_api_error(struct web_visit *visit, unsigned status, const char *text) {
-    struct buf body;
-    json_t *object = json_pack("{s:s}", "error", text);
-    char *line = object ? json_dumps(object, JSON_COMPACT) : NULL;
-    buf_init(&body);
-    if (line && buf_printf(&body, "%s\n", line) == 0) {
-        web_answer_json(visit, status, &body);
-    }
-    free(line);
-    json_decref(object);
+    web_answer_value(visit, status, json_pack("{s:s}", "error", text));
 }
 
 /* What to type for a login link. Nobody knows yet who is asking, so the name stays open. */
@@ -58,21 +58,22 @@ void web_answer_login(struct web_visit *visit, unsigned status, const char *titl
     char command[WEB_COMMAND_SIZE];
     struct buf body;
     login_command(visit->web, command);
-    const char *const fields[][2] = {{"title", title}, {"text", text}, {"command", command}};
+    const char *const fields[][2] = {{"title", title}, {"text", text}, {"assets", "/assets"}, {"command", command}};
     buf_init(&body);
     if (web_template_fill(WEB_TEMPLATE_LOGIN, fields, sizeof(fields) / sizeof(fields[0]), &body) == 0) {
-        answer(visit, status, "text/html; charset=utf-8", &body);
+        web_answer_body(visit, status, "text/html; charset=utf-8", &body);
     } else {
         buf_fini(&body);
     }
 }
 
 void web_answer_error(struct web_visit *visit, unsigned status, const char *title, const char *text) {
-    const char *const fields[][2] = {{"title", title}, {"text", text}};
+    const char *const fields[][2] = {
+        {"title", title}, {"text", text}, {"assets", "/assets"}, {"link", "/"}, {"link_text", "To the machines"}};
     struct buf body;
     buf_init(&body);
     if (web_template_fill(WEB_TEMPLATE_ERROR, fields, sizeof(fields) / sizeof(fields[0]), &body) == 0) {
-        answer(visit, status, "text/html; charset=utf-8", &body);
+        web_answer_body(visit, status, "text/html; charset=utf-8", &body);
     } else {
         buf_fini(&body);
     }

@@ -20,20 +20,43 @@ ASSET(index_html, "index.html");
 ASSET(login_html, "login.html");
 ASSET(error_html, "error.html");
 ASSET(style_css, "style.css");
+ASSET(api_js, "api.js");
 ASSET(app_js, "app.js");
+ASSET(choice_js, "choice.js");
 ASSET(copy_js, "copy.js");
+ASSET(dialog_js, "dialog.js");
+ASSET(dom_js, "dom.js");
+ASSET(invite_js, "invite.js");
+ASSET(live_js, "live.js");
+ASSET(machines_js, "machines.js");
+ASSET(news_js, "news.js");
+ASSET(sessions_js, "sessions.js");
+ASSET(text_js, "text.js");
 ASSET(icon_svg, "icon.svg");
+ASSET(openapi_json, "openapi.json");
+
+#define JAVASCRIPT "text/javascript; charset=utf-8"
 
 struct asset {
-    const char *path, *type;
+    const char *name, *type;
     const uint8_t *start, *end;
 };
 
 static const struct asset assets[WEB_ASSETS] = {
-    {"/assets/style.css", "text/css; charset=utf-8", web_style_css, web_style_css_end},
-    {"/assets/app.js", "text/javascript; charset=utf-8", web_app_js, web_app_js_end},
-    {"/assets/copy.js", "text/javascript; charset=utf-8", web_copy_js, web_copy_js_end},
-    {"/assets/icon.svg", "image/svg+xml", web_icon_svg, web_icon_svg_end},
+    {"style.css", "text/css; charset=utf-8", web_style_css, web_style_css_end},
+    {"api.js", JAVASCRIPT, web_api_js, web_api_js_end},
+    {"app.js", JAVASCRIPT, web_app_js, web_app_js_end},
+    {"choice.js", JAVASCRIPT, web_choice_js, web_choice_js_end},
+    {"copy.js", JAVASCRIPT, web_copy_js, web_copy_js_end},
+    {"dialog.js", JAVASCRIPT, web_dialog_js, web_dialog_js_end},
+    {"dom.js", JAVASCRIPT, web_dom_js, web_dom_js_end},
+    {"invite.js", JAVASCRIPT, web_invite_js, web_invite_js_end},
+    {"live.js", JAVASCRIPT, web_live_js, web_live_js_end},
+    {"machines.js", JAVASCRIPT, web_machines_js, web_machines_js_end},
+    {"news.js", JAVASCRIPT, web_news_js, web_news_js_end},
+    {"sessions.js", JAVASCRIPT, web_sessions_js, web_sessions_js_end},
+    {"text.js", JAVASCRIPT, web_text_js, web_text_js_end},
+    {"icon.svg", "image/svg+xml", web_icon_svg, web_icon_svg_end},
 };
 
 int web_assets_hash(char etags[static WEB_ASSETS][WEB_ETAG_SIZE]) {
@@ -50,31 +73,39 @@ int web_assets_hash(char etags[static WEB_ASSETS][WEB_ETAG_SIZE]) {
     return 0;
 }
 
+bool web_asset_find(const struct web *web, const char *name, struct web_asset *out) {
+    for (size_t i = 0; i < WEB_ASSETS; i++) {
+        const struct asset *asset = &assets[i];
+        if (strcmp(asset->name, name) == 0) {
+            *out = (struct web_asset){asset->type, asset->start, (size_t)(asset->end - asset->start), web->etags[i]};
+            return true;
+        }
+    }
+    return false;
+}
+
 void web_answer_asset(struct web_visit *visit) {
     struct page_response *response = visit->response;
-    size_t i = 0;
-    while (i < WEB_ASSETS && strcmp(assets[i].path, visit->request->path) != 0) {
-        i++;
-    }
-    if (i == WEB_ASSETS) {
+    struct web_asset asset;
+    if (!web_asset_find(visit->web, visit->request->path + strlen("/assets/"), &asset)) {
         web_answer_error(visit, 404, "Nothing here", "There is no page with this address.");
         return;
     }
     /* The address of an asset stays the same from version to version: so browsers ask each time, and mostly hear
      * that nothing has changed. */
     const char *known = page_request_header(visit->request, "If-None-Match");
-    if (page_response_header(response, "ETag", "%s", visit->web->etags[i]) ||
+    if (page_response_header(response, "ETag", "%s", asset.etag) ||
         page_response_header(response, "Cache-Control", "no-cache")) {
         return;
     }
-    if (known && strstr(known, visit->web->etags[i])) {
+    if (known && strstr(known, asset.etag)) {
         response->status = 304;
         return;
     }
     response->status = 200;
-    response->type = assets[i].type;
-    response->fixed = assets[i].start;
-    response->fixed_len = (size_t)(assets[i].end - assets[i].start);
+    response->type = asset.type;
+    response->fixed = asset.bytes;
+    response->fixed_len = asset.len;
 }
 
 void web_answer_index(struct web_visit *visit) {
@@ -83,6 +114,15 @@ void web_answer_index(struct web_visit *visit) {
         visit->response->type = "text/html; charset=utf-8";
         visit->response->fixed = web_index_html;
         visit->response->fixed_len = (size_t)(web_index_html_end - web_index_html);
+    }
+}
+
+void web_api_openapi(struct web_visit *visit) {
+    if (page_response_header(visit->response, "Cache-Control", "no-store") == 0) {
+        visit->response->status = 200;
+        visit->response->type = "application/json";
+        visit->response->fixed = web_openapi_json;
+        visit->response->fixed_len = (size_t)(web_openapi_json_end - web_openapi_json);
     }
 }
 

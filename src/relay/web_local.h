@@ -2,15 +2,19 @@
 #ifndef SALLYPORT_RELAY_WEB_LOCAL_H
 #define SALLYPORT_RELAY_WEB_LOCAL_H
 
+#include "counters.h"
 #include "sallyport/base/list.h"
 #include "sallyport/relay/web.h"
 #include "sallyport/store/logins.h"
+#include "sallyport/wire/http_head.h"
 #include "sallyport/wire/pages.h"
 #include "sallyport/wire/tls.h"
 
-#define WEB_ASSETS 4
+#define WEB_ASSETS 14
 #define WEB_ETAG_SIZE 35 /* 32 hex digits in quotes */
 #define WEB_COMMAND_SIZE 320
+
+struct json_t;
 
 struct web {
     struct loop *loop;
@@ -18,14 +22,28 @@ struct web {
     int64_t (*now)(void);
     struct tls_server *tls;
     struct pages *pages;
-    char **hosts;       /* as configured, owned */
-    char **authorities; /* the same as they stand in a URL: "relay.example:2222", "[::1]" */
+    struct web_events *events;
+    struct web_hops *hops;
+    struct loop_timer tick; /* sessions that ran out, and those that are in use */
+    char **hosts;           /* as configured, owned */
+    char **authorities;     /* the same as they stand in a URL: "relay.example:2222", "[::1]" */
     size_t host_count;
     uint16_t port;
     bool hsts;
-    struct list conns; /* of struct web_conn, those that came by TLS */
+    char *acme_webroot; /* owned; NULL: none */
+    int (*open)(void *ctx, int64_t machine_id, const struct service *service, const struct sockaddr_storage *peer,
+                void (*opened)(void *opened_ctx, struct stream *stream), void *opened_ctx);
+    void *open_ctx;
+    struct list fresh; /* of struct web_conn: no whole request yet, the oldest first */
+    struct list conns; /* and those that had one, by the last */
     unsigned conn_count, conn_max;
+    unsigned rights; /* goes up with every change of rights: what was looked up before is looked up anew */
     char etags[WEB_ASSETS][WEB_ETAG_SIZE];
+    const char *fingerprint; /* of the relay's host key */
+    struct web_counters counters;
+    void (*count)(void *ctx, struct relay_counters *out); /* may be NULL */
+    void *count_ctx;
+    int64_t started;
 };
 
 /* A request on its way through the routes. */
@@ -33,15 +51,23 @@ struct web_visit {
     struct web *web;
     const struct page_request *request;
     struct page_response *response;
-    const char *authority; /* the one of ours that was asked for */
+    const char *authority; /* the one of ours that was asked for, and how browsers write it as an origin */
+    const char *origin;
+    const char *rest;        /* what of the path the {name}s of the route stand for; "" for none */
+    struct web_asker *asker; /* who asks, where the route wants to know; else NULL */
 };
 
 /* web_routes.c: the handler of all pages; ctx is struct web. */
 void web_handle(void *ctx, const struct page_request *request, struct page_response *response);
+/* The fields that every answer of ours carries, for one that does not go by the pages: each with its CRLF. 0 or
+ * SP_ENOMEM. */
+int web_fixed_fields(const struct web *web, struct buf *head);
 
 /* web_answer.c: the kinds of answers. Each sets status, type, body and caching; out of memory it leaves status 500. */
+void web_answer_body(struct web_visit *visit, unsigned status, const char *type, struct buf *body); /* takes it over */
 void web_answer_text(struct web_visit *visit, unsigned status, const char *text);
-void web_answer_json(struct web_visit *visit, unsigned status, struct buf *json); /* takes the contents of json */
+void web_answer_json(struct web_visit *visit, unsigned status, struct buf *json);      /* takes the contents of json */
+void web_answer_value(struct web_visit *visit, unsigned status, struct json_t *value); /* takes it over; or NULL */
 void web_answer_api_error(struct web_visit *visit, unsigned status, const char *text);
 /* The page for those who are not logged in, and for those whose link did not work. */
 void web_answer_login(struct web_visit *visit, unsigned status, const char *title, const char *text);
@@ -51,15 +77,91 @@ void web_answer_redirect(struct web_visit *visit, unsigned status, const char *t
 
 /* web_assets.c: what is compiled in. */
 int web_assets_hash(char etags[static WEB_ASSETS][WEB_ETAG_SIZE]); /* 0 or SP_ECRYPTO */
-void web_answer_asset(struct web_visit *visit);                    /* for a path that begins with /assets/ */
+/* A file of web/, for as long as the web front lives. */
+struct web_asset {
+    const char *type; /* Content-Type */
+    const uint8_t *bytes;
+    size_t len;
+    const char *etag; /* with its quotes */
+};
+/* By its bare name: "style.css". The pages themselves are not among them. */
+bool web_asset_find(const struct web *web, const char *name, struct web_asset *out);
+void web_answer_asset(struct web_visit *visit); /* for a path that begins with /assets/ */
 void web_answer_index(struct web_visit *visit);
-/* Fills `{{NAME}}` places of a page from name and value pairs; values are escaped. 0 or SP_ENOMEM. */
+/* Fills `{{NAME}}` places of a page from name and value pairs; values are escaped. 0 or SP_ENOMEM. Both pages want
+ * `title`, `text` and `assets`, the path without its last slash below which the browser finds the assets: "/assets".
+ * The login page wants `command`, the error page `link` and `link_text`, the way on. */
 enum web_template { WEB_TEMPLATE_LOGIN, WEB_TEMPLATE_ERROR };
 int web_template_fill(enum web_template which, const char *const (*fields)[2], size_t n, struct buf *out);
 
-/* web_session.c: who it is. 0, or SP_ENOENT when nobody is logged in (also when the session is over). */
+void web_session_login(struct web_visit *visit); /* web_session.c: GET /login/CODE */
+
+/* web_events.c: GET /api/v1/events, server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html):
+ * what changes among the machines that a viewer may see. First `machines` with the array that `list --json` prints, then
+ * `machine` with one object of it for each that is new or has changed, `gone` with {"name"}; `bye` with {} when the right
+ * to listen is over, and the connection closes. A comment every 15 s. */
+struct web_events;
+struct web_listener;
+struct http_conn;
+int web_events_new(struct web *web, struct web_events **out); /* 0 or SP_ENOMEM */
+/* Listeners that are left are gone, too: no web_listener_* after it. NULL is allowed. */
+void web_events_free(struct web_events *events);
+/* Who listens: a user, by a session or by a token (the other one is 0). */
+struct web_viewer {
+    int64_t user_id, session_id, token_id;
+};
+/* Answers the request on `http`, from inside its event or later, and goes on sending. The owner of `http` hands its
+ * `writable` to web_listener_writable, and calls web_listener_leave at its `closed`. SP_EBUSY: this user, or all
+ * together, listen too often (429); SP_ENOENT: no such user (401); SP_ENOMEM, SP_ESYS (500): nothing was answered. */
+int web_events_join(struct web_events *events, struct http_conn *http, const struct web_viewer *viewer,
+                    struct web_listener **out);
+void web_listener_writable(struct web_listener *listener);
+void web_listener_leave(struct web_listener *listener); /* NULL is allowed */
+/* Something about machines has changed: it is sent within a quarter of a second. */
+void web_events_touch(struct web_events *events);
+/* Users, grants, sessions or tokens have changed: listeners without a right end, the others see what they may. */
+void web_events_check(struct web_events *events);
+size_t web_events_count(const struct web_events *events); /* of listeners */
+
+/* web_who.c: who asks. */
+struct web_asker {
+    struct user user;
+    struct web_viewer viewer;
+};
+/* By an API token in an Authorization field, else by a session's token in our cookie; a text of length 0 is none. Says
+ * that it was used. 0; SP_ENOENT: nobody whom we know. */
+int web_who(struct web *web, struct http_text authorization, struct http_text cookie, struct web_asker *out);
+/* The same for a request to the pages. */
+int web_who_visits(struct web_visit *visit, struct web_asker *out);
+/* The session of the cookie alone: for pages. SP_ENOENT: nobody is logged in, or not any more. */
 int web_session_find(struct web_visit *visit, struct session *out);
-void web_session_login(struct web_visit *visit);  /* GET /login/CODE */
-void web_session_logout(struct web_visit *visit); /* POST /api/v1/logout */
+/* The token that unsafe requests by cookie carry in X-Sallyport-Token. It follows from the session's own. 0 or
+ * SP_ECRYPTO. */
+#define WEB_CSRF_SIZE 65
+#define WEB_CSRF_FIELD "X-Sallyport-Token"
+int web_csrf_token(const char *session_token, char to[static WEB_CSRF_SIZE]);
+/* Does the request, whose asker is known, come from our own page? Exact Origin, Sec-Fetch-Site, and the token. Who asks
+ * with an API token needs none of it: no other site can have a browser send that. */
+bool web_is_own_page(const struct web_visit *visit);
+/* A line of the audit. `object` NULL: the visitor's address. */
+void web_audit(struct web_visit *visit, const char *actor, const char *action, const char *object, const char *outcome,
+               const char *detail);
+
+/* The answers of /api/v1, each in the file beside it; visit->asker is set. */
+void web_api_me(struct web_visit *visit); /* web_api.c */
+void web_api_machines(struct web_visit *visit);
+void web_api_machine(struct web_visit *visit);
+void web_api_openapi(struct web_visit *visit);  /* web_assets.c */
+void web_api_sessions(struct web_visit *visit); /* web_api_sessions.c */
+void web_api_session_end(struct web_visit *visit);
+void web_api_logout(struct web_visit *visit);
+void web_api_logout_everywhere(struct web_visit *visit);
+void web_api_invites(struct web_visit *visit); /* web_api_invites.c */
+void web_api_invite_add(struct web_visit *visit);
+void web_api_invite_remove(struct web_visit *visit);
+void web_metrics(struct web_visit *visit); /* web_metrics.c */
+
+/* web_acme.c: for a path that begins with /.well-known/acme-challenge/, which is answered on any host, with TLS and without. */
+void web_acme_answer(struct web_visit *visit);
 
 #endif

@@ -1,13 +1,9 @@
 /* From an address to its answer: which host, which page, which method, who asks. */
-#include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "sallyport/base/log.h"
 #include "sallyport/base/str.h"
-#include "sallyport/store/users.h"
-#include "web_local.h"
+#include "web_conn.h"
 
 #define URL_SIZE (PAGES_PATH_MAX + 320)
 #define POLICY \
@@ -28,113 +24,117 @@ static void answer_health(struct web_visit *visit) {
 
 static void answer_home(struct web_visit *visit) {
     struct session session;
-    if (web_session_find(visit, &session)) {
+    if (web_session_find(visit, &session))
         web_answer_login(visit, 200, "Log in", "The relay knows you by your SSH key. Ask it for a link:");
-        return;
-    }
-    web_answer_index(visit);
+    else
+        web_answer_index(visit);
 }
 
-static void answer_me(struct web_visit *visit) {
-    struct session session;
-    struct buf body;
-    if (web_session_find(visit, &session)) {
-        web_answer_api_error(visit, 401, "not logged in");
-        return;
-    }
-    json_t *object = json_pack("{s:s, s:s, s:s, s:i}", "name", session.user.name, "role", role_name(session.user.role),
-                               "relay_host", visit->web->hosts[0], "relay_port", (int)visit->web->port);
-    char *line = object ? json_dumps(object, JSON_COMPACT) : NULL;
-    buf_init(&body);
-    if (line && buf_printf(&body, "%s\n", line) == 0) {
-        web_answer_json(visit, 200, &body);
-    }
-    free(line);
-    json_decref(object);
+/* GET is answered by web_events.c, and never gets here. */
+static void answer_events_head(struct web_visit *visit) {
+    visit->response->status = 200;
+    visit->response->type = "text/event-stream";
 }
 
-static void answer_machines(struct web_visit *visit) {
-    struct session session;
-    struct policy_subject viewer;
-    struct overview overview;
-    struct buf body;
-    /* A user who was removed has lost his sessions, too: the second lookup can only fail with the first. */
-    if (web_session_find(visit, &session) || store_user_subject(visit->web->source.store, session.user.id, &viewer)) {
-        web_answer_api_error(visit, 401, "not logged in");
-        return;
-    }
-    buf_init(&body);
-    int rc = overview_load(&visit->web->source, &viewer, &overview);
-    if (!rc) {
-        rc = view_list_json(overview.views, overview.count, &body);
-        overview_fini(&overview);
-    }
-    policy_subject_fini(&viewer);
-    if (rc) {
-        log_error("web: no list of machines: %s", err_text(rc));
-        buf_fini(&body);
-        web_answer_api_error(visit, 500, "the list could not be made: the relay's log says why");
-        return;
-    }
-    web_answer_json(visit, 200, &body);
-}
+enum {
+    FOR_ANYONE,
+    FOR_USERS, /* else 401; what changes something must come from our own page */
+    FOR_ADMINS /* else 403 */
+};
 
 struct web_route {
-    const char *path; /* ends with '/' : everything below */
-    bool post;        /* else GET and HEAD */
+    const char *method; /* GET means HEAD, too */
+    const char *path;   /* each {name} at its end stands for one part of a path */
+    int who;
     void (*answer)(struct web_visit *visit);
 };
 
 static const struct web_route routes[] = {
-    {"/", false, answer_home},
-    {"/login/", false, web_session_login},
-    {"/assets/", false, web_answer_asset},
-    {"/healthz", false, answer_health},
-    {"/api/v1/me", false, answer_me},
-    {"/api/v1/machines", false, answer_machines},
-    {"/api/v1/logout", true, web_session_logout},
+    {"GET", "/", FOR_ANYONE, answer_home},
+    {"GET", "/login/{code}", FOR_ANYONE, web_session_login},
+    {"GET", "/assets/{file}", FOR_ANYONE, web_answer_asset},
+    {"GET", "/open/{machine}/{service}", FOR_ANYONE, web_hop_open},
+    {"GET", "/healthz", FOR_ANYONE, answer_health},
+    {"GET", "/metrics", FOR_ADMINS, web_metrics},
+    {"GET", "/api/v1/openapi.json", FOR_ANYONE, web_api_openapi},
+    {"GET", "/api/v1/me", FOR_USERS, web_api_me},
+    {"GET", "/api/v1/machines", FOR_USERS, web_api_machines},
+    {"GET", "/api/v1/machines/{name}", FOR_USERS, web_api_machine},
+    {"GET", "/api/v1/events", FOR_USERS, answer_events_head},
+    {"GET", "/api/v1/sessions", FOR_USERS, web_api_sessions},
+    {"DELETE", "/api/v1/sessions/{id}", FOR_USERS, web_api_session_end},
+    {"POST", "/api/v1/logout", FOR_USERS, web_api_logout},
+    {"POST", "/api/v1/logout-everywhere", FOR_USERS, web_api_logout_everywhere},
+    {"GET", "/api/v1/invites", FOR_ADMINS, web_api_invites},
+    {"POST", "/api/v1/invites", FOR_ADMINS, web_api_invite_add},
+    {"DELETE", "/api/v1/invites/{id}", FOR_ADMINS, web_api_invite_remove},
 };
 
-static const struct web_route *route_find(const char *path) {
+static size_t count_slashes(const char *text) {
+    size_t n = 0;
+    for (; *text; text++)
+        n += *text == '/';
+    return n;
+}
+
+/* What of `path` stands for the {name}s of the route, "" when it has none; NULL: another path. */
+static const char *route_match(const struct web_route *route, const char *path) {
+    size_t len = strcspn(route->path, "{");
+    if (!route->path[len])
+        return strcmp(path, route->path) == 0 ? path + len : NULL;
+    bool same = strncmp(path, route->path, len) == 0 && count_slashes(path + len) == count_slashes(route->path + len);
+    return same ? path + len : NULL;
+}
+
+/* The route for this request; NULL: none. `allowed` gets the methods that the path takes, "" when it is none of ours. */
+static const struct web_route *route_find(const char *method, struct web_visit *visit, char *allowed, size_t size) {
+    allowed[0] = '\0';
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-        size_t len = strlen(routes[i].path);
-        bool folder = len > 1 && routes[i].path[len - 1] == '/';
-        if (folder ? str_starts(path, routes[i].path) : strcmp(path, routes[i].path) == 0) {
+        const char *rest = route_match(&routes[i], visit->request->path);
+        if (!rest)
+            continue;
+        if (strcmp(method, routes[i].method) == 0) {
+            visit->rest = rest;
             return &routes[i];
         }
+        size_t used = strlen(allowed);
+        snprintf(allowed + used, size - used, "%s%s", used ? ", " : "",
+                 strcmp(routes[i].method, "GET") == 0 ? "GET, HEAD" : routes[i].method);
     }
     return NULL;
 }
 
-/* The authority of ours that a Host header means, or NULL. */
-static const char *authority_find(const struct web *web, const char *host) {
-    for (size_t i = 0; i < web->host_count; i++) {
-        const char *ours = web->authorities[i];
-        size_t len = strlen(ours);
-        if (strcasecmp(host, ours) == 0 ||
-            (web->port == 443 && strncasecmp(host, ours, len) == 0 && strcmp(host + len, ":443") == 0)) {
-            return ours;
-        }
-    }
-    return NULL;
+int web_fixed_fields(const struct web *web, struct buf *head) {
+    int rc = 0;
+    for (size_t i = 0; !rc && i < sizeof(fixed_headers) / sizeof(fixed_headers[0]); i++)
+        rc = buf_printf(head, "%s: %s\r\n", fixed_headers[i][0], fixed_headers[i][1]);
+    if (!rc && web->hsts)
+        rc = buf_printf(head, "Strict-Transport-Security: max-age=31536000\r\n");
+    return rc;
 }
 
 static int add_fixed_headers(struct web_visit *visit) {
     int rc = 0;
-    for (size_t i = 0; !rc && i < sizeof(fixed_headers) / sizeof(fixed_headers[0]); i++) {
+    for (size_t i = 0; !rc && i < sizeof(fixed_headers) / sizeof(fixed_headers[0]); i++)
         rc = page_response_header(visit->response, fixed_headers[i][0], "%s", fixed_headers[i][1]);
-    }
-    if (!rc && visit->web->hsts && visit->request->tls) {
+    if (!rc && visit->web->hsts && visit->request->tls)
         rc = page_response_header(visit->response, "Strict-Transport-Security", "max-age=31536000");
-    }
     return rc;
+}
+
+/* Programs get JSON, people a page. */
+static bool is_api(const struct web_visit *visit) {
+    return str_starts(visit->request->path, "/api/") || strcmp(visit->request->path, "/metrics") == 0;
 }
 
 static void answer_wrong_host(struct web_visit *visit) {
     char text[URL_SIZE];
     snprintf(text, sizeof(text), "This relay answers at https://%s/ and not by the name that you used.",
              visit->web->authorities[0]);
-    web_answer_error(visit, 421, "Another address", text);
+    if (is_api(visit))
+        web_answer_api_error(visit, 421, text);
+    else
+        web_answer_error(visit, 421, "Another address", text);
 }
 
 static void answer_to_https(struct web_visit *visit) {
@@ -145,37 +145,91 @@ static void answer_to_https(struct web_visit *visit) {
     web_answer_redirect(visit, 308, url);
 }
 
-static void answer_route(struct web_visit *visit) {
-    const struct web_route *route = route_find(visit->request->path);
-    const char *method = visit->request->method;
-    bool api = str_starts(visit->request->path, "/api/");
-    bool look = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
-    if (!route && api) {
-        web_answer_api_error(visit, 404, "there is nothing at this address");
-    } else if (!route) {
-        web_answer_error(visit, 404, "Nothing here", "There is no page with this address.");
-    } else if (route->post ? strcmp(method, "POST") != 0 : !look) {
-        if (page_response_header(visit->response, "Allow", route->post ? "POST" : "GET, HEAD") == 0) {
+static void answer_missing(struct web_visit *visit, const char *allowed) {
+    if (allowed[0]) {
+        if (page_response_header(visit->response, "Allow", "%s", allowed) == 0)
             web_answer_api_error(visit, 405, "this address does not take that method");
-        }
+    } else if (is_api(visit)) {
+        web_answer_api_error(visit, 404, "there is nothing at this address");
     } else {
-        route->answer(visit);
+        web_answer_error(visit, 404, "Nothing here", "There is no page with this address.");
     }
 }
 
-void web_handle(void *ctx, const struct page_request *request, struct page_response *response) {
-    struct web_visit visit = {.web = ctx, .request = request, .response = response};
-    if (add_fixed_headers(&visit)) {
+static bool may_administer(const struct user *user) {
+    struct policy_request request = {.action = ACTION_ADMINISTER};
+    struct policy_subject subject = {
+        .kind = SUBJECT_USER, .id = user->id, .role = user->role, .disabled = user->disabled};
+    return policy_allows(&subject, &request);
+}
+
+/* May who asks have this route answered? Else says why not. */
+static bool may_enter(struct web_visit *visit, const struct web_route *route, struct web_asker *asker) {
+    if (web_who_visits(visit, asker)) {
+        if (page_response_header(visit->response, "WWW-Authenticate", "Bearer realm=\"sallyport\"") == 0)
+            web_answer_api_error(visit, 401, "not logged in");
+        return false;
+    }
+    visit->asker = asker;
+    if (strcmp(route->method, "GET") != 0 && !web_is_own_page(visit)) {
+        web_answer_api_error(visit, 403, "this request does not come from the relay's own page");
+        return false;
+    }
+    if (route->who == FOR_ADMINS && !may_administer(&asker->user)) {
+        web_audit(visit, asker->user.name, "api", visit->request->path, "refused", "policy");
+        web_answer_api_error(visit, 403, "this is for admins only");
+        return false;
+    }
+    return true;
+}
+
+static void answer_route(struct web_visit *visit) {
+    char allowed[64];
+    struct web_asker asker;
+    const char *method = visit->request->method;
+    bool look = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+    const struct web_route *route = route_find(look ? "GET" : method, visit, allowed, sizeof(allowed));
+    if (!route) {
+        answer_missing(visit, allowed);
         return;
     }
-    visit.authority = authority_find(visit.web, request->host);
+    if (route->who == FOR_ANYONE || may_enter(visit, route, &asker))
+        route->answer(visit);
+    visit->asker = NULL;
+}
+
+/* What the pages refuse by themselves: it never gets to a route. */
+static void answer_refused(struct web_visit *visit, unsigned status) {
+    const char *text = "this is no request that the relay understands";
+    if (status == 413)
+        text = "the body is too large";
+    else if (status == 414)
+        text = "the address is too long";
+    if (is_api(visit))
+        web_answer_api_error(visit, status, text);
+    else
+        web_answer_text(visit, status, text);
+}
+
+void web_handle(void *ctx, const struct page_request *request, struct page_response *response) {
+    struct web_visit visit = {.web = ctx, .request = request, .response = response, .rest = ""};
+    struct web_host host;
+    if (add_fixed_headers(&visit))
+        return;
+    web_host_parse(visit.web, request->host, strlen(request->host), request->tls, &host);
+    visit.authority = host.authority;
+    visit.origin = host.origin;
     /* Health checks come by any name and without TLS. */
     bool open = strcmp(request->path, "/healthz") == 0;
-    if (!open && !visit.authority) {
+    if (request->refused)
+        answer_refused(&visit, request->refused);
+    else if (str_starts(request->path, "/.well-known/acme-challenge/"))
+        web_acme_answer(&visit); /* those who ask come by any of our names, and without TLS */
+    else if (!open && host.kind != WEB_HOST_OWN)
         answer_wrong_host(&visit);
-    } else if (!open && !request->tls) {
+    else if (!open && !request->tls && !host.local)
         answer_to_https(&visit);
-    } else {
+    else
         answer_route(&visit);
-    }
+    counters_request(visit.web->counters.page_requests, response->status);
 }

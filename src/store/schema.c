@@ -96,6 +96,25 @@ static const char *const steps[] = {
     " object TEXT NOT NULL,"
     " outcome TEXT NOT NULL,"
     " detail TEXT NOT NULL) STRICT;",
+
+    "CREATE TABLE service_session ("
+    " token_hash BLOB NOT NULL PRIMARY KEY CHECK (length(token_hash) = 32),"
+    " session_id INTEGER NOT NULL REFERENCES web_session ON DELETE CASCADE,"
+    " machine_id INTEGER NOT NULL REFERENCES machine ON DELETE CASCADE,"
+    " service TEXT NOT NULL,"
+    " created INTEGER NOT NULL,"
+    " UNIQUE (session_id, machine_id, service)) STRICT;"
+    "CREATE INDEX service_session_machine ON service_session (machine_id);"
+
+    "CREATE TABLE api_token ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " token_hash BLOB NOT NULL UNIQUE CHECK (length(token_hash) = 32),"
+    " user_id INTEGER NOT NULL REFERENCES user ON DELETE CASCADE,"
+    " fingerprint TEXT NOT NULL UNIQUE,"
+    " label TEXT NOT NULL,"
+    " created INTEGER NOT NULL,"
+    " last_used INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE INDEX api_token_user ON api_token (user_id);",
 };
 #define VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))
 

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "sallyport/store/keys.h"
+#include "sallyport/store/logins.h"
 #include "sallyport/store/store.h"
 
 /* Every statement of the store has a place here: it is prepared at its first use and kept. */
@@ -47,13 +48,24 @@ enum statement {
     STATEMENT_MACHINE_RENAME,
     STATEMENT_MACHINE_SEEN,
     STATEMENT_ROLLBACK,
+    STATEMENT_SERVICE_SESSION_ADD,
+    STATEMENT_SERVICE_SESSION_FIND,
     STATEMENT_SESSION_ADD,
     STATEMENT_SESSION_FIND,
+    STATEMENT_SESSION_GET,
+    STATEMENT_SESSION_LIST,
     STATEMENT_SESSION_REMOVE,
-    STATEMENT_SESSION_REMOVE_USER,
+    STATEMENT_SESSION_REMOVE_OTHERS,
     STATEMENT_SESSION_TIDY,
     STATEMENT_SESSION_TOUCH,
     STATEMENT_SESSION_TRIM,
+    STATEMENT_TOKEN_ADD,
+    STATEMENT_TOKEN_COUNT,
+    STATEMENT_TOKEN_FIND,
+    STATEMENT_TOKEN_GET,
+    STATEMENT_TOKEN_LIST,
+    STATEMENT_TOKEN_REMOVE,
+    STATEMENT_TOKEN_TOUCH,
     STATEMENT_USER_ADD,
     STATEMENT_USER_COUNT_ADMINS,
     STATEMENT_USER_FIND,
@@ -133,6 +145,13 @@ int key_remove_all(struct store *store, int64_t machine_id);
 int invite_remove_name(struct store *store, const char *name);
 int invite_rename(struct store *store, const char *from, const char *to);
 int login_remove_user(struct store *store, int64_t user_id);
-int session_remove_user(struct store *store, int64_t user_id);
+
+/* A row of these columns, which come first, as a session; of its user only the id is known yet. */
+#define SESSION_COLUMNS \
+    "web_session.id, web_session.user_id, web_session.created, web_session.last_used, web_session.expires"
+#define SESSION_COLUMN_COUNT 5
+void session_read(struct query *query, struct session *session);
+/* Is it good at `now`? Learns who the user is. The errors of store_session_find. */
+int session_check(struct store *store, int64_t now, int64_t idle, struct session *session);
 
 #endif

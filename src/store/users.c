@@ -127,7 +127,7 @@ int store_user_set_disabled(struct store *store, int64_t id, bool disabled) {
     query_int(&query, id);
     rc = query_run_changed(&query);
     if (!rc && disabled)
-        rc = session_remove_user(store, id);
+        rc = store_session_remove_others(store, id, 0);
     if (!rc && disabled)
         rc = login_remove_user(store, id);
     return transaction_end(store, rc);

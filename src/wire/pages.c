@@ -1,7 +1,6 @@
 /* The daemon inside our loop, its connections and their deadlines. */
 #include "pages_local.h"
 
-#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 
 #include "sallyport/base/err.h"
 #include "sallyport/base/log.h"
+#include "sallyport/base/os.h"
 
 #define MAX_CONNECTIONS 1024
 #define CONNECTION_MEMORY ((size_t)32768) /* bounds the head of a request, too */
@@ -192,18 +192,6 @@ void pages_free(struct pages *pages) {
     free(pages);
 }
 
-static void peer_text(char to[static INET6_ADDRSTRLEN], const struct sockaddr_storage *peer) {
-    const void *address = NULL;
-    if (peer->ss_family == AF_INET) {
-        address = &((const struct sockaddr_in *)(const void *)peer)->sin_addr;
-    } else if (peer->ss_family == AF_INET6) {
-        address = &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr;
-    }
-    if (!address || !inet_ntop(peer->ss_family, address, to, INET6_ADDRSTRLEN)) {
-        snprintf(to, INET6_ADDRSTRLEN, "unknown");
-    }
-}
-
 int pages_accept(struct pages *pages, int fd, const struct sockaddr_storage *peer, bool tls, uint64_t deadline,
                  void (*closed)(void *ctx), void *ctx) {
     uint64_t now = loop_now(pages->loop);
@@ -225,7 +213,7 @@ int pages_accept(struct pages *pages, int fd, const struct sockaddr_storage *pee
     conn->tls = tls;
     conn->closed = closed;
     conn->ctx = ctx;
-    peer_text(conn->peer, peer);
+    os_address_text(peer, conn->peer);
     if (loop_timer_set(&conn->deadline, deadline > now ? deadline - now : 0)) {
         conn_free(conn);
         close(fd);

@@ -127,14 +127,11 @@ static enum MHD_Result respond(struct MHD_Connection *connection, struct page_re
     return ok;
 }
 
-static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status) {
-    struct page_response response = {.status = status, .close = true};
-    return respond(connection, &response);
-}
-
+/* `refused`: 0, or the status to refuse the request with. */
 static enum MHD_Result dispatch(struct pages *pages, struct MHD_Connection *connection, const char *method,
-                                struct pages_exchange *exchange) {
+                                struct pages_exchange *exchange, unsigned refused) {
     struct page_response response = {.status = MHD_HTTP_INTERNAL_SERVER_ERROR};
+    const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
     char *mark = strchr(exchange->uri, '?');
     if (mark) {
         *mark = '\0';
@@ -143,14 +140,19 @@ static enum MHD_Result dispatch(struct pages *pages, struct MHD_Connection *conn
         .method = method,
         .path = exchange->uri,
         .query = mark ? mark + 1 : "",
-        .host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST),
+        .host = host ? host : "",
         .body = buf_head(&exchange->body),
         .body_len = buf_len(&exchange->body),
+        .refused = refused,
         .peer = exchange->conn->peer,
         .tls = exchange->conn->tls,
         .lookup = connection,
     };
     pages->handle(pages->ctx, &request, &response);
+    if (refused) {
+        response.status = refused;
+        response.close = true;
+    }
     return respond(connection, &response);
 }
 
@@ -179,7 +181,7 @@ enum MHD_Result pages_on_request(void *cls, struct MHD_Connection *connection, c
         /* A good head is answered on a later call: answering on the first one makes the daemon close. */
         unsigned status = head_refusal(connection, now->uri);
         now->begun = true;
-        return status ? refuse(connection, status) : MHD_YES;
+        return status ? dispatch(cls, connection, method, now, status) : MHD_YES;
     }
     if (*upload_size) {
         now->overlong |= buf_len(&now->body) + *upload_size > PAGES_BODY_MAX;
@@ -190,10 +192,7 @@ enum MHD_Result pages_on_request(void *cls, struct MHD_Connection *connection, c
         return MHD_YES;
     }
     pages_conn_answer(now->conn);
-    if (now->overlong) {
-        return refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE);
-    }
-    return dispatch(cls, connection, method, now);
+    return dispatch(cls, connection, method, now, now->overlong ? MHD_HTTP_CONTENT_TOO_LARGE : 0);
 }
 
 void pages_on_completed(void *cls, struct MHD_Connection *connection, void **exchange,

@@ -11,35 +11,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "integra
 
 from cpu import exact_seconds  # noqa: E402
 from lib import Person, Relay, Sshd, World, end_popen, run, wait_for  # noqa: E402
-from table import Table  # noqa: E402
+from table import KIB, MIB, Table, cpu_s, kib, mb_s, mib, ms, percent  # noqa: E402
 from ways import openssh, random_file, sallyport, warm  # noqa: E402
+from web import measure_cells, measure_fronts, measure_live  # noqa: E402
 
 MANY_AGENTS = os.environ.get("SALLYPORT_MANY_AGENTS", "many_agents")
-KIB, MIB = 1 << 10, 1 << 20
-
-
-def mb_s(value):
-    return f"{value:.0f} MB/s"
-
-
-def cpu_s(value):
-    return f"{value:.2f} s"
-
-
-def ms(value):
-    return f"{value * 1000:.0f} ms"
-
-
-def kib(value):
-    return f"{value / KIB:.1f} KiB"
-
-
-def mib(value):
-    return f"{value / MIB:.1f} MiB"
-
-
-def percent(value):
-    return f"{value * 100:.2f} %"
+PARTS = ("transfers", "logins", "agent", "crowd", "web", "cells", "live")
 
 
 def say(text):
@@ -133,22 +110,26 @@ def the_machine():
 def arguments():
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Prints the project's figures beside its goals.")
     parser.add_argument("--quick", action="store_true", help="fewer rounds: a first look, not a result")
-    parser.add_argument("--only", choices=("transfers", "logins", "agent", "crowd"), action="append",
+    parser.add_argument("--only", choices=PARTS, action="append",
                         help="this part alone; may be given more than once")
     parser.add_argument("--rounds", type=int, help="transfers each way and direction")
     parser.add_argument("--size", type=int, help="MiB a transfer")
     how = parser.parse_args()
-    how.only = how.only or ["transfers", "logins", "agent", "crowd"]
+    how.only = how.only or PARTS
     how.rounds = how.rounds or (3 if how.quick else 7)
     how.size = how.size or (256 if how.quick else 512)
     how.logins = 7 if how.quick else 31
     how.idle = 15 if how.quick else 60
     how.agents = 200 if how.quick else 1000
+    how.wrk = 2 if how.quick else 4
+    how.pings = 1000 if how.quick else 5000
+    how.cells = 20 if how.quick else 100
+    how.browsers = 200
     return how
 
 
 def measure(table, world, how):
-    if set(how.only) - {"crowd"}:
+    if {"transfers", "logins", "agent"} & set(how.only):
         inner = Sshd(world, "machine-sshd")
         ours, agent = sallyport(world, inner)
         ways = [ours, openssh(world, inner)]
@@ -168,11 +149,18 @@ def measure(table, world, how):
         measure_crowd(table, world, how)
 
 
+def measure_web(table, world, how):
+    for part, one in (("web", measure_fronts), ("cells", measure_cells), ("live", measure_live)):
+        if part in how.only:
+            one(table, world, how, say)
+
+
 def main():
-    how, table, world = arguments(), Table(), World()
+    how, ssh, web, world = arguments(), Table("sshd"), Table("nginx"), World()
     load = os.getloadavg()[0]
     try:
-        measure(table, world, how)
+        measure(ssh, world, how)
+        measure_web(web, world, how)
     except BaseException:
         print("\n".join(world.logs()), file=sys.stderr)
         raise
@@ -181,7 +169,10 @@ def main():
             world.close()
         finally:
             world.remove()
-    print(f"{the_machine()}; load when it began {load:.1f}; {time.strftime('%Y-%m-%d')}\n\n{table}")
+    print(f"{the_machine()}; load when it began {load:.1f}; {time.strftime('%Y-%m-%d')}")
+    for table in (ssh, web):
+        if table.rows:
+            print(f"\n{table}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,44 @@
 """Figures beside their goals: medians with the lowest and highest, as a table for people and docs/BENCHMARKS.md."""
 import statistics
 
+KIB, MIB = 1 << 10, 1 << 20
+
+
+def mb_s(value):
+    return f"{value:.0f} MB/s"
+
+
+def cpu_s(value):
+    return f"{value:.2f} s"
+
+
+def ms(value):
+    return f"{value * 1000:.0f} ms"
+
+
+def tenths_ms(value):
+    return f"{value * 1000:.1f} ms"
+
+
+def us(value):
+    return f"{value * 1e6:.1f} us"
+
+
+def per_s(value):
+    return f"{value:.0f} /s"
+
+
+def kib(value):
+    return f"{value / KIB:.1f} KiB"
+
+
+def mib(value):
+    return f"{value / MIB:.1f} MiB"
+
+
+def percent(value):
+    return f"{value * 100:.2f} %"
+
 
 def median(values):
     return statistics.median(values)
@@ -13,17 +51,25 @@ def spread(values, form):
 
 
 class Table:
-    columns = ("figure", "sallyport", "sshd", "ratio", "goal", "")
+    """`other` is what stands beside sallyport."""
 
-    def __init__(self):
+    def __init__(self, other):
+        self.columns = ("figure", "sallyport", other, "ratio", "goal", "")
         self.rows = []
 
     def compare(self, figure, ours, theirs, form, goal, at_least):
-        """Two lists of values measured in turn; the goal is for the ratio of their medians."""
+        """Two lists of values measured in turn; the goal, if there is one, is for the ratio of their medians."""
         ratio = median(ours) / median(theirs)
-        met = ratio >= goal if at_least else ratio <= goal
+        met = goal is not None and (ratio >= goal if at_least else ratio <= goal)
         self.rows.append((figure, spread(ours, form), spread(theirs, form), f"{ratio:.2f}",
-                          f"{'>=' if at_least else '<='} {goal:.2f}", "met" if met else "missed"))
+                          f"{'>=' if at_least else '<='} {goal:.2f}" if goal else "",
+                          "" if goal is None else "met" if met else "missed"))
+
+    def added(self, figure, ours, theirs, form, most):
+        """The same, where the goal is for the difference."""
+        more = median(ours) - median(theirs)
+        self.rows.append((figure, spread(ours, form), spread(theirs, form), f"+ {form(more)}", f"<= + {form(most)}",
+                          "met" if more <= most else "missed"))
 
     def bound(self, figure, value, form, most):
         self.rows.append((figure, form(value), "", "", f"<= {form(most)}", "met" if value <= most else "missed"))

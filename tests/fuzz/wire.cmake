@@ -1,2 +1,5 @@
 sallyport_fuzz(pubkey fuzz_pubkey.c wire)
 sallyport_fuzz(sniff fuzz_sniff.c wire)
+sallyport_fuzz(http_head fuzz_http_head.c wire)
+sallyport_fuzz(http_body fuzz_http_body.c wire)
+sallyport_fuzz(http_cookie fuzz_http_cookie.c wire)

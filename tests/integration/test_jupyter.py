@@ -1,10 +1,13 @@
-"""A real Jupyter behind the relay: found by itself, reached with `ssh -L`, and followed when it stops or moves."""
+"""A real Jupyter behind the relay: found by itself, reached with `ssh -L`, and followed when it stops or moves; its
+notebooks are told, its token is not."""
+import json
 import os
 import time
 import unittest
 
 from lib import STRETCH, Agent, Case, Person, Relay, Sshd, free_port, wait_for
-from lib.jupyter import Jupyter, fetch, run_cell, runtime_files
+from lib.jupyter import (TOKEN, Jupyter, cell_ended, fetch, on_channels, open_notebook, run_cell, runtime_files,
+                         send_cell)
 
 # What DESIGN promises, and what is granted to a busy test machine on top of it.
 NOTICED = 10.0
@@ -100,6 +103,104 @@ class Jupyters(Case):
         process, [port] = self.alice.forward("box1:8888")
         self.addCleanup(process.stop)
         self.assertEqual(fetch(f"http://127.0.0.1:{port}/api")[0], 200)
+
+
+class Notebooks(Case):
+    """What `list --json` says of the notebooks; a machine for each test, as one Jupyter is the first of its machine."""
+
+    @classmethod
+    def begin(cls):
+        cls.relay = Relay(cls.world)
+        cls.home = cls.world.folder("home")
+        cls.alice = Person(cls.world, "alice", cls.relay, admin=True)
+
+    def machine(self, name, config=""):
+        self.agent = Agent(self.world, name, self.relay, config, env=environment(self.home))
+        self.agent.join()
+        self.agent.start()
+        self.addCleanup(self.agent.process.stop)
+        return name
+
+    def jupyter(self, kind, **how):
+        jupyter = Jupyter(self.world, kind, **{"home": self.home, **how})
+        self.addCleanup(jupyter.stop)
+        return jupyter, f"http://127.0.0.1:{jupyter.port}{jupyter.base_url}"
+
+    def told(self, name, port):
+        """The service on that port as `list --json` has it, by ssh; {} while there is none."""
+        listed = self.alice.verb("list", "--json")
+        self.assertEqual(listed.returncode, 0, listed.stderr)
+        machine = next(machine for machine in json.loads(listed.stdout) if machine["name"] == name)
+        return next((service for service in machine["services"] if service["port"] == port), {})
+
+    def wait_notebooks(self, name, port, wanted):
+        wait_for(f"the notebooks of {name} to be {wanted}",
+                 lambda: self.told(name, port).get("notebooks") == wanted, 30 * STRETCH)
+        self.assertEqual(self.told(name, port)["notebook_count"], len(wanted))
+
+    def check_life(self, name, jupyter, base):
+        idle = {"name": "Trial.ipynb", "kernel": "python3", "state": "idle"}
+        self.wait_notebooks(name, jupyter.port, [])
+        kernel = open_notebook(base, "work/Trial.ipynb")
+
+        async def talk(connection):
+            await send_cell(connection, "import time; print('on'); time.sleep(3600)")
+            while json.loads(await connection.read_message())["msg_type"] != "stream":
+                pass
+            self.wait_notebooks(name, jupyter.port, [{**idle, "state": "busy"}])
+            self.assertEqual(fetch(f"{base}api/kernels/{kernel}/interrupt", data=b"", token=TOKEN)[0], 204)
+            return await cell_ended(connection)
+
+        self.assertEqual(on_channels(base, kernel, talk)[1], "KeyboardInterrupt")
+        self.wait_notebooks(name, jupyter.port, [idle])
+
+    def check_secrecy(self, name, jupyter):
+        """Nothing that the relay says or keeps has the token in it, nor what the agent tells its own people."""
+        said = {"agent status": self.agent.try_status(), "agent status --json": self.agent.try_status("--json")}
+        for verb in (("list",), ("list", "--json"), ("status", name), ("status", name, "--json"), ("audit",)):
+            said[" ".join(verb)] = self.alice.verb(*verb)
+        for what, done in said.items():
+            self.assertNotIn(TOKEN, done.stdout + done.stderr, what)
+        for process in (self.relay.process, self.agent.process):
+            with open(f"/proc/{process.pid}/cmdline", "rb") as line, open(process.log, "rb") as log:
+                self.assertNotIn(TOKEN.encode(), line.read())
+                self.assertNotIn(TOKEN.encode(), log.read())
+        for file in [*self.relay.state.rglob("*"), *self.agent.state.rglob("*")]:
+            if file.is_file():
+                self.assertNotIn(TOKEN.encode(), file.read_bytes(), file)
+
+    def log_lines(self, jupyter, text):
+        return [line for line in jupyter.process.text().splitlines() if text in line]
+
+    def test_notebooks_of_a_server(self):
+        jupyter, base = self.jupyter("jupyter-server", base_url="/user/ann/")
+        name = self.machine("server")
+        self.check_life(name, jupyter, base)
+        self.check_secrecy(name, jupyter)
+
+    def test_notebooks_of_the_classic_notebook(self):
+        jupyter, base = self.jupyter("jupyter-notebook")
+        name = self.machine("classic")
+        self.check_life(name, jupyter, base)
+        self.check_secrecy(name, jupyter)
+
+    def test_an_open_server(self):
+        jupyter, _ = self.jupyter("jupyter-server", more=["--ServerApp.token="])
+        self.wait_notebooks(self.machine("open"), jupyter.port, [])
+
+    def test_a_token_file_tells_what_is_out_of_sight(self):
+        # Its runtime file is in a home where nobody looks, as that of a container is.
+        jupyter, base = self.jupyter("jupyter-server", home=self.world.folder("container"))
+        token_file = self.world.path("jupyter.token")
+        name = self.machine("hidden", f"[service jupyter]\ntoken_file = {token_file}\n")
+        wait_for("it to be published", lambda: self.told(name, jupyter.port), 30)
+        wait_for("it to be asked", lambda: self.log_lines(jupyter, "403 GET /api/sessions"), 30 * STRETCH)
+        self.assertNotIn("notebook_count", self.told(name, jupyter.port))
+        token_file.touch(mode=0o600)
+        token_file.write_text(TOKEN + "\n", encoding="ascii")
+        self.check_life(name, jupyter, base)
+        self.assertEqual(len(self.log_lines(jupyter, "403 GET /api/sessions")), 1)
+        self.check_secrecy(name, jupyter)
 
 
 def environment(home):

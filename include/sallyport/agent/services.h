@@ -17,7 +17,8 @@ struct service_entry {
     uint64_t remote_port; /* 0: not said */
     int kind;             /* 0: as the name says, else an enum service_kind + 1 */
     bool publish;
-    char *path; /* NULL: not said */
+    char *path;       /* NULL: not said */
+    char *token_file; /* NULL: not said; begins with '/' */
 };
 
 struct services_config {
@@ -26,7 +27,7 @@ struct services_config {
     const char *root; /* before /proc, /etc, /home: NULL or "" outside tests */
 };
 
-/* One key of `[service NAME]`: port, kind (ssh, http, tcp), remote_port, publish (yes, no), path. Made to be called
+/* One key of `[service NAME]`: port, kind (ssh, http, tcp), remote_port, publish (yes, no), path, token_file. Made to be called
  * from a struct option_section. SP_EINVAL (the name), SP_EFORMAT, SP_ENOENT (unknown key), SP_ETOOBIG (over 64 services),
  * each with the reason in why, or SP_ENOMEM. */
 int services_config_set(struct services_config *config, const char *name, const char *key, const char *value,
@@ -43,8 +44,8 @@ struct published {
 
 struct services;
 
-/* Looks at once and then every 4 s. `changed` is called from the loop, never from inside services_new, when the list has
- * become another; the first time as soon as the first look is over, also when it found nothing. At most SERVICES_MAX
+/* Looks at once and then every 4 s, and asks Jupyters for their notebooks every 5 s. `changed` is called from the loop,
+ * never from inside services_new, when the list has become another, at most every 2 s; the first time as soon as the first look is over, also when it found nothing. At most SERVICES_MAX
  * are published, the configured ones before those found. `publish = no` without a port for `ssh` or `jupyter` ends the
  * search for these. `config` must outlive the services. 0, SP_ENOMEM or SP_ESYS. */
 int services_new(struct loop *loop, const struct services_config *config, void (*changed)(void *ctx), void *ctx,

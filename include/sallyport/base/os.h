@@ -2,6 +2,7 @@
 #ifndef SALLYPORT_BASE_OS_H
 #define SALLYPORT_BASE_OS_H
 
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -38,5 +39,8 @@ unsigned os_raise_nofile(void);
 /* A new AF_UNIX stream pair, both ends non-blocking and close-on-exec. 0 or SP_ESYS. */
 int os_socket_pair(int fds[static 2]);
 int os_nonblocking(int fd);
+
+/* The address in figures, without its port: "198.51.100.7", "2001:db8::1"; "unknown" for what is neither IPv4 nor IPv6. */
+void os_address_text(const struct sockaddr_storage *address, char to[static INET6_ADDRSTRLEN]);
 
 #endif

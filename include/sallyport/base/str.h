@@ -15,6 +15,8 @@ int str_u64(const char *text, uint64_t min, uint64_t max, uint64_t *out);
 int str_duration(const char *text, uint64_t *seconds);
 /* Valid UTF-8 without control characters (C0, DEL, C1). */
 bool str_is_clean(const char *text, size_t len);
+/* How long the longest beginning of a UTF-8 text is that has at most max bytes and cuts no character in two. */
+size_t str_cut(const char *text, size_t len, size_t max);
 
 /* Splits a line into words as a POSIX shell would for blanks, '..', ".." and \x, without any expansion; writes into
  * `line` itself. At most max words. SP_EFORMAT: a quote is not closed; SP_ETOOBIG: too many. */

@@ -25,4 +25,7 @@ bool jsonline_text(const struct json_t *object, const char *member, char *to, si
 /* The member, when it is an integer within min..max. */
 bool jsonline_integer(const struct json_t *object, const char *member, int64_t min, int64_t max, int64_t *out);
 
+/* Sets the member to a time, RFC 3339 in UTC; nothing for 0, which is no time. False: out of memory. */
+bool jsonline_set_time(struct json_t *object, const char *member, int64_t unix_seconds);
+
 #endif

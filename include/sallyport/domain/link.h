@@ -39,7 +39,7 @@ struct link_hello {
 };
 
 struct link_services {
-    struct service *list; /* owned */
+    struct service *list; /* owned: service_free_list, for it has tokens */
     size_t count;         /* at most SERVICES_MAX, names distinct */
 };
 
@@ -76,6 +76,7 @@ const char *link_kind_name(enum link_kind kind);
 /* Each appends one line with its \n. 0, SP_ENOMEM, or SP_ETOOBIG when the line would be over LINK_LINE_MAX; SP_EFORMAT
  * when a text is not UTF-8. On failure nothing was appended. */
 int link_format_hello(struct buf *out, const struct link_hello *hello);
+/* With the tokens. Names of notebooks, then details, are left out of a list that would be too long. */
 int link_format_services(struct buf *out, const struct service *list, size_t count);
 int link_format_status(struct buf *out, const struct status *status);
 int link_format_ping(struct buf *out, int64_t n);

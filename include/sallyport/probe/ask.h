@@ -15,11 +15,12 @@ struct ask_question {
     uint16_t port;
     const char *request; /* NULL: wait for the other side to speak first */
     unsigned timeout_ms; /* for all of it */
+    size_t answer_max;   /* an answer is cut off here; 0: at ASK_MAX */
     /* Is the answer long enough to be judged? NULL: only its end is. */
     bool (*enough)(const char *answer, size_t len);
 };
 
-/* An answer is cut off here. */
+/* Enough for an answer that only has to be recognized. */
 #define ASK_MAX 16384
 
 /* Calls `answered` once, from the loop, never from inside ask_new. `answer` is valid during the call; len 0 when

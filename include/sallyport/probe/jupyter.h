@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "sallyport/base/loop.h"
+#include "sallyport/domain/service.h"
 #include "sallyport/probe/listeners.h"
 
 struct jupyter_server {
@@ -33,6 +34,11 @@ int jupyter_parse_api(const char *answer, size_t len, char version[static 32]);
 /* Is this response one of a Jupyter that lives below another path, as it gives for any path outside (status 404)? Its
  * Content-Security-Policy names that path: 0 and the path with '/' at both ends, or SP_EFORMAT. */
 int jupyter_parse_elsewhere(const char *answer, size_t len, char *base_url, size_t size);
+
+/* Reads the answer to `GET /api/sessions`: how many are open, and the first of them by name. 0; SP_EDENIED when the
+ * server refuses or has no such thing (status 3xx, 4xx), so that there is no use in asking again; SP_EFORMAT for
+ * anything else, also for an answer that was cut off. */
+int jupyter_parse_sessions(const char *answer, size_t len, struct notebooks *out);
 
 /* Where the servers of this process's own user leave their files: JUPYTER_RUNTIME_DIR, JUPYTER_DATA_DIR, XDG_DATA_HOME
  * and HOME say. 0, SP_ENOENT when none is set, SP_ETOOBIG. */

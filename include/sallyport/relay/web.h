@@ -1,4 +1,5 @@
-/* The relay's web front: logins, sessions, the page of machines and its JSON (docs/PROTOCOL.md section 5). */
+/* The relay's web front: logins, sessions, the page of machines and its JSON, and the proxy to what machines serve
+ * (docs/PROTOCOL.md section 5). */
 #ifndef SALLYPORT_RELAY_WEB_H
 #define SALLYPORT_RELAY_WEB_H
 
@@ -10,8 +11,14 @@
 #include "sallyport/relay/overview.h"
 
 struct loop;
+struct relay_counters;
+struct stream;
 struct tls_server;
 struct web;
+
+/* A browser's session ends when it was not used for so long, and after so long in any case; seconds. */
+#define WEB_SESSION_IDLE_S (7 * 86400)
+#define WEB_SESSION_LIFE_S (30 * 86400)
 
 struct web_config {
     struct loop *loop;
@@ -23,7 +30,18 @@ struct web_config {
     size_t host_count;        /* at least 1 */
     uint16_t port;            /* the public one */
     bool hsts;                /* the certificate is one that browsers trust */
-    unsigned max_connections; /* 0: 1024 */
+    unsigned max_connections; /* 0: 4096 */
+    const char *acme_webroot; /* the folder of http-01 challenges (RFC 8555 section 8.3); NULL: none. Copied. */
+    /* Opens a stream to a service of a machine for the browser at `peer`. 0: `opened` follows once, from inside or
+     * later, with the stream, which is the web front's from then on, or with NULL when there is none. SP_ENOENT: the
+     * machine is not connected; SP_ENOMEM, SP_EBUSY: not now; `opened` does not follow. NULL: nothing is proxied. */
+    int (*open)(void *ctx, int64_t machine_id, const struct service *service, const struct sockaddr_storage *peer,
+                void (*opened)(void *opened_ctx, struct stream *stream), void *opened_ctx);
+    void *open_ctx;
+    const char *fingerprint; /* of the relay's host key, "SHA256:...", for invites; must outlive the web front */
+    /* What was counted outside the web front, for /metrics; NULL: nothing. */
+    void (*count)(void *ctx, struct relay_counters *out);
+    void *count_ctx;
 };
 
 /* 0, SP_ENOMEM, SP_ESYS, SP_EINVAL (no host). web_free closes every connection; NULL is allowed. */
@@ -37,5 +55,10 @@ void web_free(struct web *web);
  * `closed` does not follow. */
 int web_accept(struct web *web, int fd, const struct sockaddr_storage *peer, bool tls, uint64_t deadline,
                void (*closed)(void *ctx), void *ctx);
+
+/* Something about machines has changed, whatever it is: live pages are told. Cheap, may be called often. */
+void web_machines_changed(struct web *web);
+/* Users, grants, keys, tokens or sessions have changed: what runs without a right is ended. */
+void web_rights_changed(struct web *web);
 
 #endif

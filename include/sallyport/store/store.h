@@ -1,4 +1,5 @@
-/* The registry on disk: one SQLite file with users, machines, keys, grants, invites, logins, sessions, audit. */
+/* The registry on disk: one SQLite file with users, machines, keys, API tokens, grants, invites, logins, sessions,
+ * audit. */
 #ifndef SALLYPORT_STORE_STORE_H
 #define SALLYPORT_STORE_STORE_H
 

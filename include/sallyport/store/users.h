@@ -18,7 +18,7 @@ int store_user_find(struct store *store, const char *name, struct user *out);
 int store_user_get(struct store *store, int64_t id, struct user *out);
 /* All, by name; *out is the caller's to free. */
 int store_user_list(struct store *store, struct user **out, size_t *count);
-/* With keys, grants, sessions, login codes and pending invites for that name. 0, SP_ENOENT, SP_ESYS. */
+/* With keys, API tokens, grants, sessions, login codes and pending invites for that name. 0, SP_ENOENT, SP_ESYS. */
 int store_user_remove(struct store *store, int64_t id);
 /* Disabling ends sessions and login codes, too. 0, SP_ENOENT, SP_ESYS. */
 int store_user_set_disabled(struct store *store, int64_t id, bool disabled);

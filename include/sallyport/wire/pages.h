@@ -20,9 +20,11 @@ struct page_request {
     const char *method;  /* as sent: "GET" */
     const char *path;    /* up to the '?', not decoded, begins with '/' */
     const char *query;   /* after the '?', not decoded; "" when there is none */
-    const char *host;    /* the one Host header; requests with none or several never get here */
+    const char *host;    /* the one Host header; requests with none or several are refused */
     const uint8_t *body; /* NULL when empty */
     size_t body_len;
+    unsigned refused; /* 0, or the status (400, 413, 414) that it will be refused with, whatever the handler says: it
+                         only gets to choose the words, and nothing else here is to be trusted */
     const char *peer; /* the address, without the port */
     bool tls;
     void *lookup; /* for page_request_header and page_request_cookie */

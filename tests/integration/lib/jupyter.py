@@ -67,39 +67,75 @@ def fetch(url, data=None, token=None):
         return 0, b""
 
 
-def run_cell(base, code):
-    """Starts a kernel at `base` (http://host:port/), runs the code over the WebSocket, and returns what it printed."""
+def start_kernel(base):
+    """The id of a new kernel of the server at `base` (http://host:port/)."""
     status, body = fetch(base + "api/kernels", data=b"{}", token=TOKEN)
     if status != 201:
         raise AssertionError(f"no kernel: {status} {body!r}")
-    kernel = json.loads(body)["id"]
+    return json.loads(body)["id"]
 
-    async def talk():
+
+def open_notebook(base, path):
+    """Opens it as the browser does; the id of its kernel."""
+    wanted = {"path": path, "name": "", "type": "notebook", "kernel": {"name": "python3"}}
+    status, body = fetch(base + "api/sessions", data=json.dumps(wanted).encode(), token=TOKEN)
+    if status != 201:
+        raise AssertionError(f"no session: {status} {body!r}")
+    return json.loads(body)["kernel"]["id"]
+
+
+async def send_cell(connection, code):
+    header = {"msg_id": "cell-1", "msg_type": "execute_request", "username": "test", "session": "test",
+              "version": "5.3", "date": "2026-01-01T00:00:00Z"}
+    content = {"code": code, "silent": False, "store_history": False, "user_expressions": {},
+               "allow_stdin": False, "stop_on_error": True}
+    await connection.write_message(json.dumps({"header": header, "parent_header": {}, "metadata": {},
+                                               "content": content, "channel": "shell", "buffers": []}))
+
+
+async def cell_ended(connection):
+    """What the cell printed, and the name of the exception that ended it, if one did."""
+    printed, raised = "", None
+    while (message := await connection.read_message()) is not None:
+        message = json.loads(message)
+        if message.get("parent_header", {}).get("msg_id") != "cell-1":
+            continue
+        if message["msg_type"] == "stream":
+            printed += message["content"]["text"]
+        elif message["msg_type"] == "error":
+            raised = message["content"]["ename"]
+        elif message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
+            return printed, raised
+    raise AssertionError("the WebSocket closed before the cell was done")
+
+
+def on_channels(base, kernel, talk):
+    """Runs the coroutine talk(connection) on the kernel's WebSocket; returns what it returns."""
+
+    async def connected():
         url = base.replace("http://", "ws://") + f"api/kernels/{kernel}/channels?token={TOKEN}"
         # It is answered when the kernel is there, which takes its time on a busy machine.
         request = httpclient.HTTPRequest(url, connect_timeout=50 * STRETCH, request_timeout=50 * STRETCH)
         connection = await websocket.websocket_connect(request)
-        header = {"msg_id": "cell-1", "msg_type": "execute_request", "username": "test", "session": "test",
-                  "version": "5.3", "date": "2026-01-01T00:00:00Z"}
-        content = {"code": code, "silent": False, "store_history": False, "user_expressions": {},
-                   "allow_stdin": False, "stop_on_error": True}
-        await connection.write_message(json.dumps({"header": header, "parent_header": {}, "metadata": {},
-                                                   "content": content, "channel": "shell", "buffers": []}))
-        printed = ""
-        while (message := await connection.read_message()) is not None:
-            message = json.loads(message)
-            if message.get("parent_header", {}).get("msg_id") != "cell-1":
-                continue
-            if message["msg_type"] == "stream":
-                printed += message["content"]["text"]
-            elif message["msg_type"] == "error":
-                raise AssertionError("\n".join(message["content"]["traceback"]))
-            elif message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
-                connection.close()
-                return printed
-        raise AssertionError("the WebSocket closed before the cell was done")
+        try:
+            return await talk(connection)
+        finally:
+            connection.close()
 
-    return ioloop.IOLoop().run_sync(talk, timeout=60 * STRETCH)
+    return ioloop.IOLoop().run_sync(connected, timeout=60 * STRETCH)
+
+
+def run_cell(base, code):
+    """Starts a kernel at `base`, runs the code over the WebSocket, and returns what it printed."""
+
+    async def talk(connection):
+        await send_cell(connection, code)
+        return await cell_ended(connection)
+
+    printed, raised = on_channels(base, start_kernel(base), talk)
+    if raised:
+        raise AssertionError(f"the cell ended with {raised}")
+    return printed
 
 
 def runtime_files(home):

@@ -83,6 +83,15 @@ class Process:
         """Resident bytes."""
         return self.status("VmRSS") * 1024
 
+    def reset_peak(self):
+        """peak() counts from now on."""
+        with open(f"/proc/{self.pid}/clear_refs", "w", encoding="ascii") as refs:
+            refs.write("5")
+
+    def peak(self):
+        """The most resident bytes that it had at one time."""
+        return self.status("VmHWM") * 1024
+
     def cpu_seconds(self):
         with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
             fields = stat.read().rsplit(")", 1)[1].split()

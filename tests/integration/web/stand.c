@@ -1,9 +1,14 @@
 /* The web front with made-up machines behind it, for the browser's test: one order a line on standard input, one answer
  * a line on standard output.
  *
- *   stand DIR PORT      PORT 0: any free one; the first line out is the port
- *   login NAME          -> the path of a one-time link for that user (added when not there; `ada` is an admin)
- *   show SCENE          -> ok; empty, home, offline, hostile
+ *   stand DIR PORT [SOCKETS]   PORT 0: any free one; the first line out is the port. SOCKETS: the services are the
+ *                       Unix sockets SERVICE.sock in this folder, and the first scene is `sockets`
+ *   login NAME          -> the path of a one-time link for that user (added when not there; an admin if it is `ada` or
+ *                       begins with `admin`)
+ *   show SCENE          -> ok; empty, home, offline, hostile, sockets
+ *   load NUMBER         -> ok; the load of box1
+ *   notebook STATE      -> ok; of box1's first notebook: busy or idle
+ *   join NAME           -> ok; a new machine, online; leave NAME removes it
  *   logout              -> ok; ends all sessions by removing the users
  */
 #include <arpa/inet.h>
@@ -25,6 +30,7 @@
 #include "sallyport/store/users.h"
 #include "sallyport/wire/digest.h"
 #include "sallyport/wire/tls.h"
+#include "upstream.h"
 
 #define GIB ((int64_t)1 << 30)
 
@@ -37,7 +43,9 @@ struct stand {
     struct buf typed;
     const char *scene;
     struct status status[2];
+    struct service jupyter[4];
     int64_t started;
+    struct upstream upstream;
 };
 
 static const struct service usual[] = {
@@ -47,12 +55,17 @@ static const struct service usual[] = {
      .port = 8888,
      .up = true,
      .path = "/",
-     .detail = "jupyter-server 1.23.3, /home/ann/notebooks"},
+     .detail = "jupyter-server 1.23.3, /home/ann/notebooks",
+     .notebooks = {true, 3, 2, {{"train.ipynb", "python3", true}, {"plots.ipynb", "python3", false}}}},
     {.name = "tensorboard", .kind = SERVICE_HTTP, .port = 6006, .up = false, .path = "/"},
     {.name = "postgres", .kind = SERVICE_TCP, .port = 5432, .up = true},
 };
 static const struct service bare[] = {
     {.name = "ssh", .kind = SERVICE_SSH, .port = 22, .up = true},
+};
+static const struct service sockets[] = {
+    {.name = "app", .kind = SERVICE_HTTP, .port = 80, .up = true, .path = "/"},
+    {.name = "echo", .kind = SERVICE_HTTP, .port = 81, .up = true, .path = "/"},
 };
 static const struct service hostile[] = {
     {.name = "ssh",
@@ -85,6 +98,7 @@ static struct filesystem odd_disks[] = {
 static int view(void *ctx, int64_t machine_id, struct machine_view *out) {
     struct stand *stand = ctx;
     bool is_box1 = strcmp(out->name, "box1") == 0, is_hostile = strcmp(stand->scene, "hostile") == 0;
+    bool has_sockets = is_box1 && strcmp(stand->scene, "sockets") == 0;
     (void)machine_id;
     if (strcmp(out->name, "attic") == 0) {
         return SP_ENOENT;
@@ -96,8 +110,8 @@ static int view(void *ctx, int64_t machine_id, struct machine_view *out) {
     out->online = true;
     out->route = is_box1 ? ROUTE_RELAYED : ROUTE_LAN;
     out->version = "0.1.0";
-    out->services = is_hostile ? hostile : is_box1 ? usual : bare;
-    out->service_count = is_hostile ? 3 : is_box1 ? 4 : 1;
+    out->services = is_hostile ? hostile : has_sockets ? sockets : is_box1 ? stand->jupyter : bare;
+    out->service_count = is_hostile ? 3 : has_sockets ? 2 : is_box1 ? 4 : 1;
     out->status = &stand->status[is_box1 ? 0 : 1];
     stand->status[0].filesystems = is_hostile ? odd_disks : disks;
     return 0;
@@ -130,10 +144,26 @@ static void fill_status(struct stand *stand) {
     stand->status[1] = small;
 }
 
-static int show_scene(struct stand *stand, const char *name) {
-    static const char *const scenes[] = {"empty", "home", "offline", "hostile"};
-    static const char *const machines[] = {"attic", "box1", "box2"};
+static int set_notebook(struct stand *stand, const char *state) {
+    stand->jupyter[1].notebooks.list[0].busy = strcmp(state, "busy") == 0;
+    return 0;
+}
+
+static int add_machine(struct stand *stand, const char *name) {
     struct why why;
+    int64_t id;
+    return store_machine_add(stand->store, name, NULL, stand->started, &id, &why);
+}
+
+static int remove_machine(struct stand *stand, const char *name) {
+    struct machine machine;
+    int rc = store_machine_find(stand->store, name, &machine);
+    return rc ? rc : store_machine_remove(stand->store, machine.id);
+}
+
+static int show_scene(struct stand *stand, const char *name) {
+    static const char *const scenes[] = {"empty", "home", "offline", "hostile", "sockets"};
+    static const char *const machines[] = {"attic", "box1", "box2"};
     for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++) {
         if (strcmp(name, scenes[i]) == 0) {
             stand->scene = scenes[i];
@@ -143,12 +173,11 @@ static int show_scene(struct stand *stand, const char *name) {
         struct machine machine;
         bool there = store_machine_find(stand->store, machines[i], &machine) == 0;
         bool wanted = strcmp(stand->scene, "empty") != 0;
-        int64_t id;
         int rc = 0;
         if (wanted && !there) {
-            rc = store_machine_add(stand->store, machines[i], NULL, stand->started, &id, &why);
+            rc = add_machine(stand, machines[i]);
         } else if (!wanted && there) {
-            rc = store_machine_remove(stand->store, machine.id);
+            rc = remove_machine(stand, machines[i]);
         }
         if (rc) {
             return rc;
@@ -164,7 +193,7 @@ static int make_login(struct stand *stand, const char *name, char code[static SE
     int64_t now = os_realtime_s();
     int rc = store_user_find(stand->store, name, &user);
     if (rc == SP_ENOENT) {
-        enum role role = strcmp(name, "ada") == 0 ? ROLE_ADMIN : ROLE_MEMBER;
+        enum role role = strcmp(name, "ada") == 0 || str_starts(name, "admin") ? ROLE_ADMIN : ROLE_MEMBER;
         rc = store_user_add(stand->store, name, role, NULL, now, &user.id, &why);
     }
     if (!rc) {
@@ -187,19 +216,50 @@ static int remove_users(struct stand *stand) {
     return rc;
 }
 
+static int set_load(struct stand *stand, const char *text) {
+    uint64_t load;
+    int rc = str_u64(text, 0, 1000, &load);
+    if (!rc) {
+        stand->status[0].load_1m = (double)load;
+    }
+    return rc;
+}
+
+struct order {
+    const char *word;
+    int (*obey)(struct stand *stand, const char *rest);
+};
+
+static const struct order changes[] = {
+    {"show ", show_scene},  {"load ", set_load},        {"notebook ", set_notebook},
+    {"join ", add_machine}, {"leave ", remove_machine},
+};
+
+static int change_machines(struct stand *stand, const char *line) {
+    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        if (str_starts(line, changes[i].word)) {
+            int rc = changes[i].obey(stand, line + strlen(changes[i].word));
+            web_machines_changed(stand->web);
+            return rc;
+        }
+    }
+    return SP_EINVAL;
+}
+
 static void obey(struct stand *stand, char *line) {
     char code[SECRET_TOKEN_LEN + 1];
-    int rc = SP_EINVAL;
+    int rc;
     if (str_starts(line, "login ")) {
         rc = make_login(stand, line + 6, code);
         if (!rc) {
             printf("/login/%s\n", code);
             return;
         }
-    } else if (str_starts(line, "show ")) {
-        rc = show_scene(stand, line + 5);
     } else if (strcmp(line, "logout") == 0) {
         rc = remove_users(stand);
+        web_rights_changed(stand->web);
+    } else {
+        rc = change_machines(stand, line);
     }
     printf("%s\n", rc ? err_text(rc) : "ok");
 }
@@ -263,8 +323,8 @@ int main(int argc, char **argv) {
     struct why why = {""};
     uint64_t wanted = 0;
     char cert[512], key[512], db[512];
-    if (argc != 3 || str_u64(argv[2], 0, 65535, &wanted)) {
-        fprintf(stderr, "usage: stand DIR PORT\n");
+    if (argc < 3 || argc > 4 || str_u64(argv[2], 0, 65535, &wanted)) {
+        fprintf(stderr, "usage: stand DIR PORT [SOCKETS]\n");
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
@@ -272,6 +332,7 @@ int main(int argc, char **argv) {
     int fd = listen_on(&port);
     buf_init(&stand.typed);
     fill_status(&stand);
+    memcpy(stand.jupyter, usual, sizeof(usual));
     if (fd < 0 || os_path(cert, sizeof(cert), argv[1], "cert.pem") || os_path(key, sizeof(key), argv[1], "key.pem") ||
         os_path(db, sizeof(db), argv[1], "relay.db") || tls_self_signed(cert, key, hosts, 2, &why) ||
         tls_server_new(cert, key, &stand.tls, &why) || store_open(db, &stand.store, &why) || loop_new(&stand.loop)) {
@@ -286,10 +347,14 @@ int main(int argc, char **argv) {
         .hosts = hosts,
         .host_count = 2,
         .port = port,
+        .fingerprint = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        .open = upstream_open,
+        .open_ctx = &stand.upstream,
     };
+    stand.upstream = (struct upstream){stand.loop, argc == 4 ? argv[3] : NULL};
     loop_fd_init(&stand.listener);
     loop_fd_init(&stand.orders);
-    if (web_new(&config, &stand.web) || show_scene(&stand, "home") ||
+    if (web_new(&config, &stand.web) || show_scene(&stand, argc == 4 ? "sockets" : "home") ||
         loop_fd_add(stand.loop, &stand.listener, fd, EPOLLIN, listener_ready, &stand) ||
         loop_fd_add(stand.loop, &stand.orders, STDIN_FILENO, EPOLLIN, orders_ready, &stand)) {
         return 1;

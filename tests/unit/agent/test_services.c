@@ -103,6 +103,50 @@ static void a_life(void **state) {
     fake_stop(&jupyter);
 }
 
+static const struct fake_page idle_pages[] = {
+    {"GET /api ", "HTTP/1.1 200 OK\r\n\r\n{\"version\": \"1.23.3\"}"},
+    {"GET /api/sessions?", "HTTP/1.1 200 OK\r\n\r\n[{\"path\": \"a.ipynb\"}]"},
+    {NULL, NULL}};
+static const struct fake_page busy_pages[] = {
+    {"GET /api ", "HTTP/1.1 200 OK\r\n\r\n{\"version\": \"1.23.3\"}"},
+    {"GET /api/sessions?",
+     "HTTP/1.1 200 OK\r\n\r\n[{\"path\": \"a.ipynb\", \"kernel\": {\"execution_state\": \"busy\"}}]"},
+    {NULL, NULL}};
+
+static const struct service *only(const struct bench *bench) {
+    const struct published *list;
+    size_t count;
+    services_list(bench->services, &list, &count);
+    assert_int_equal(count, 1);
+    return &list[0].service;
+}
+
+static void notebooks_are_told_but_not_too_often(void **state) {
+    struct bench *bench = *state;
+    struct fake jupyter;
+    fake_start(&jupyter, 0, idle_pages);
+    machine_has(bench, (const struct fake *const[]){&jupyter, NULL});
+    assert_int_equal(services_new(bench->loop, &bench->config, changed, bench, &bench->services), 0);
+    run_within(bench->loop, 3000);
+    uint64_t first = loop_now(bench->loop);
+    assert_false(only(bench)->notebooks.known);
+    run_within(bench->loop, 10000);
+    assert_true(loop_now(bench->loop) - first >= 2000);
+    assert_int_equal(only(bench)->notebooks.count, 1);
+    assert_string_equal(only(bench)->notebooks.list[0].name, "a.ipynb");
+    assert_false(only(bench)->notebooks.list[0].busy);
+
+    uint16_t port = jupyter.port;
+    uint64_t inode = jupyter.inode;
+    fake_stop(&jupyter);
+    fake_start(&jupyter, port, busy_pages); /* the same one, as far as /proc tells */
+    jupyter.inode = inode;
+    run_within(bench->loop, 10000);
+    assert_true(only(bench)->notebooks.list[0].busy);
+    assert_int_equal(bench->changes, 3);
+    fake_stop(&jupyter);
+}
+
 static void nothing_to_publish_is_told_too(void **state) {
     struct bench *bench = *state;
     const struct published *list;
@@ -133,6 +177,7 @@ static void a_configured_service_of_an_unreadable_machine(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_life, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(notebooks_are_told_but_not_too_often, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_to_publish_is_told_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_configured_service_of_an_unreadable_machine, set_up, tear_down),
     };

@@ -163,6 +163,98 @@ static void one_that_was_there_does_not_count_as_moved(void **state) {
     expect(bench, "jupyter:8889 jupyter-8890:8890");
 }
 
+static void tokens_go_where_they_belong(void **state) {
+    static const struct service_token tokens[] = {{"of-the-file"}, {""}};
+    struct bench *bench = *state;
+    struct jupyter_place places[SERVICES_MAX];
+    set(bench, "jupyter-8889", "token_file", "/none");
+    set(bench, "jupyter", "path", "/tree");
+    bench->found.tokens = tokens;
+    memcpy(serves(bench, 8888, 50, "/a")->token, "found-a", 8);
+    memcpy(serves(bench, 8889, 51, "/b")->token, "found-b", 8);
+    memcpy(serves(bench, 8890, 52, "/c")->token, "not good", 9);
+    struct jupyter_server *secure = serves(bench, 8891, 53, "/d");
+    memcpy(secure->token, "found-d", 8);
+    secure->secure = true;
+    expect(bench, "jupyter:8888 jupyter-8889:8889 jupyter-8890:8890 jupyter-8891:8891");
+    assert_string_equal(bench->now.items[0].service.token, "found-a");
+    assert_string_equal(bench->now.items[1].service.token, "of-the-file");
+    assert_string_equal(bench->now.items[2].service.token, "");
+    assert_string_equal(bench->now.items[3].service.token, "");
+
+    assert_int_equal(service_list_places(&bench->now, &bench->found, places), 3);
+    assert_int_equal(places[1].port, 8889);
+    assert_int_equal(places[1].inode, 9889);
+    assert_string_equal(places[1].token, "of-the-file");
+    assert_string_equal(places[0].host, "127.0.0.1");
+    assert_string_equal(places[0].base_url, "/lab/"); /* wherever its pages begin */
+    assert_string_equal(places[2].token, "");
+}
+
+static void only_published_jupyters_are_asked(void **state) {
+    struct bench *bench = *state;
+    struct jupyter_place places[SERVICES_MAX];
+    set(bench, "jupyter-8889", "publish", "no");
+    set(bench, "jupyter-8890", "kind", "tcp");
+    set(bench, "tensorboard", "port", "6006");
+    set(bench, "tensorboard", "kind", "http");
+    listens(bench, 6006);
+    serves(bench, 8888, 50, "/a");
+    serves(bench, 8889, 51, "/b");
+    serves(bench, 8890, 52, "/c");
+    expect(bench, "tensorboard:6006 jupyter:8888 jupyter-8890:8890");
+    assert_int_equal(service_list_places(&bench->now, &bench->found, places), 1);
+    assert_int_equal(places[0].port, 8888);
+}
+
+/* What is said of a token_file with that text and mode; "" when it is taken. */
+static const char *token_of(const char *path, const char *text, size_t len, mode_t mode, struct service_token *token) {
+    static struct why why;
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, 1, len, file), len);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod(path, mode), 0);
+    why.text[0] = '\0';
+    int rc = service_token_read(path, token, &why);
+    assert_int_equal(why.text[0] != '\0', rc != 0);
+    return why.text;
+}
+
+static void a_token_file(void **state) {
+    char root[FIXTURE_PATH], path[FIXTURE_PATH], text[300];
+    struct service_token token = {"before"};
+    struct why why;
+    (void)state;
+    fixture_new(root);
+    fixture_path(root, "/token", path);
+    assert_string_equal(token_of(path, "abc\n", 4, 0600, &token), "");
+    assert_string_equal(token.text, "abc");
+    assert_string_equal(token_of(path, "abcd\r\n", 6, 0400, &token), "");
+    assert_string_equal(token.text, "abcd");
+    memset(text, 'x', sizeof text);
+    text[255] = '\n';
+    assert_string_equal(token_of(path, text, 256, 0600, &token), "");
+    assert_int_equal(strlen(token.text), 255);
+
+    memcpy(token.text, "before", 7);
+    assert_non_null(strstr(token_of(path, "abc", 3, 0640, &token), "chmod 600"));
+    assert_non_null(strstr(token_of(path, "abc", 3, 0604, &token), "chmod 600"));
+    assert_non_null(strstr(token_of(path, "", 0, 0600, &token), "one line"));
+    assert_non_null(strstr(token_of(path, "a b\n", 4, 0600, &token), "one line"));
+    assert_non_null(strstr(token_of(path, "a\nb\n", 4, 0600, &token), "one line"));
+    assert_non_null(strstr(token_of(path, "a\0b", 3, 0600, &token), "one line"));
+    text[255] = 'x';
+    assert_non_null(strstr(token_of(path, text, 256, 0600, &token), "one line"));
+    assert_non_null(strstr(token_of(path, text, 300, 0600, &token), "one line"));
+    assert_int_equal(service_token_read(root, &token, &why), SP_EFORMAT);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(service_token_read(path, &token, &why), SP_ESYS);
+    assert_non_null(strstr(why.text, path));
+    assert_string_equal(token.text, "before");
+    fixture_remove(root);
+}
+
 static void what_is_configured(void **state) {
     struct bench *bench = *state;
     set(bench, "tensorboard", "port", "6006");
@@ -260,6 +352,12 @@ static void a_difference_is_noticed(void **state) {
     bench->before = *list;
     bench->before.items[0].service.port++;
     assert_false(service_list_equal(list, &bench->before));
+    bench->before = *list;
+    bench->before.items[0].service.token[0] = 't';
+    assert_false(service_list_equal(list, &bench->before));
+    bench->before = *list;
+    bench->before.items[0].service.notebooks.known = true;
+    assert_false(service_list_equal(list, &bench->before));
 }
 
 static void mistakes_in_the_configuration(void **state) {
@@ -276,6 +374,7 @@ static void mistakes_in_the_configuration(void **state) {
         {"tb", "publish", "maybe", SP_EFORMAT, "yes or no"},
         {"tb", "path", "lab", SP_EFORMAT, "begins with"},
         {"tb", "path", "/\x01", SP_EFORMAT, "begins with"},
+        {"tb", "token_file", "jupyter.token", SP_EFORMAT, "whole path"},
         {"tb", "prot", "6006", SP_ENOENT, "port"},
     };
     struct bench *bench = *state;
@@ -307,6 +406,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(only_ipv6, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_name_jupyter_stays_with_its_server, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_that_was_there_does_not_count_as_moved, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(tokens_go_where_they_belong, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(only_published_jupyters_are_asked, set_up, tear_down),
+        cmocka_unit_test(a_token_file),
         cmocka_unit_test_setup_teardown(what_is_configured, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_configuration_overrides_what_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(jupyter_on_a_fixed_port, set_up, tear_down),

@@ -27,6 +27,16 @@ static void test_copy(void **state) {
     assert_false(str_starts("abc", "b"));
 }
 
+static void test_cut(void **state) {
+    (void)state;
+    assert_int_equal(str_cut("abc", 3, 3), 3);
+    assert_int_equal(str_cut("abc", 3, 2), 2);
+    assert_int_equal(str_cut("a\xc3\xa9", 3, 3), 3);
+    assert_int_equal(str_cut("a\xc3\xa9", 3, 2), 1);
+    assert_int_equal(str_cut("\xf0\x9f\x93\x93", 4, 3), 0);
+    assert_int_equal(str_cut("", 0, 0), 0);
+}
+
 static void test_u64(void **state) {
     (void)state;
     static const struct {
@@ -238,9 +248,9 @@ static void test_time(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_copy),  cmocka_unit_test(test_u64),   cmocka_unit_test(test_duration),
-        cmocka_unit_test(test_clean), cmocka_unit_test(test_words), cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_ago),   cmocka_unit_test(test_time),
+        cmocka_unit_test(test_copy),     cmocka_unit_test(test_cut),   cmocka_unit_test(test_u64),
+        cmocka_unit_test(test_duration), cmocka_unit_test(test_clean), cmocka_unit_test(test_words),
+        cmocka_unit_test(test_bytes),    cmocka_unit_test(test_ago),   cmocka_unit_test(test_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -82,7 +82,14 @@ static void test_hello_lenient(void **state) {
 static void test_services(void **state) {
     static const struct service list[] = {
         {.name = "ssh", .kind = SERVICE_SSH, .port = 22, .up = true},
-        {.name = "jupyter", .kind = SERVICE_HTTP, .port = 65535, .path = "/lab", .detail = "of \"ann\" \xc3\xa9"},
+        {.name = "jupyter",
+         .kind = SERVICE_HTTP,
+         .port = 65535,
+         .path = "/lab",
+         .detail = "of \"ann\" \xc3\xa9",
+         .token = "a\"b\\c",
+         .notebooks =
+             {.known = true, .count = 9, .listed = 1, .list = {{.name = "a.ipynb", .kernel = "k", .busy = true}}}},
         {.name = "x", .kind = SERVICE_TCP, .port = 1, .detail = "bytes \xff\xfe"},
     };
     struct link_message message;
@@ -100,6 +107,64 @@ static void test_services(void **state) {
     parse_back(&out, &message);
     assert_int_equal(message.services.count, 0);
     link_message_fini(&message);
+}
+
+static void test_services_bad_token(void **state) {
+    static const char *const bad[] = {"\"\"", "\"a b\"", "\"a\\r\\nX: y\"", "\"\xc3\xa9\"", "7", "null"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct link_message message;
+        char text[256];
+        snprintf(text, sizeof(text),
+                 "{\"kind\":\"services\",\"services\":[{\"name\":\"j\",\"kind\":\"http\",\"port\":1,\"state\":\"up\","
+                 "\"token\":%s}]}",
+                 bad[i]);
+        assert_int_equal(parse(text, &message), 0);
+        assert_int_equal(message.services.count, 1);
+        assert_string_equal(message.services.list[0].token, "");
+        link_message_fini(&message);
+    }
+}
+
+/* As much as there can be: what matters gets through. */
+static void test_services_largest(void **state) {
+    struct service *list = calloc(SERVICES_MAX, sizeof(*list));
+    struct link_message message;
+    struct buf out;
+    (void)state;
+    buf_init(&out);
+    assert_non_null(list);
+    for (size_t i = 0; i < SERVICES_MAX; i++) {
+        struct service *service = &list[i];
+        snprintf(service->name, sizeof(service->name), "s%zu", i);
+        service->kind = SERVICE_HTTP;
+        service->port = (uint16_t)(i + 1);
+        memcpy(service->detail, "kept", 5);
+        service->notebooks = (struct notebooks){.known = true, .count = 1000, .listed = NOTEBOOKS_MAX};
+        for (size_t j = 0; j < NOTEBOOKS_MAX; j++)
+            memset(service->notebooks.list[j].name, '"', sizeof(service->notebooks.list[j].name) - 1);
+    }
+    assert_int_equal(link_format_services(&out, list, SERVICES_MAX), 0);
+    parse_back(&out, &message);
+    assert_int_equal(message.services.count, SERVICES_MAX);
+    assert_int_equal(message.services.list[63].notebooks.count, 1000);
+    assert_int_equal(message.services.list[63].notebooks.listed, 0);
+    assert_string_equal(message.services.list[63].detail, "kept");
+    link_message_fini(&message);
+    for (size_t i = 0; i < SERVICES_MAX; i++) {
+        memset(list[i].token, '\\', sizeof(list[i].token) - 1);
+        memset(list[i].path, '"', sizeof(list[i].path) - 1);
+        list[i].path[0] = '/';
+        memset(list[i].detail, '"', sizeof(list[i].detail) - 1);
+    }
+    assert_int_equal(link_format_services(&out, list, SERVICES_MAX), 0);
+    parse_back(&out, &message);
+    assert_int_equal(message.services.count, SERVICES_MAX);
+    assert_string_equal(message.services.list[63].token, list[63].token);
+    assert_string_equal(message.services.list[63].path, list[63].path);
+    assert_string_equal(message.services.list[63].detail, "");
+    link_message_fini(&message);
+    service_free_list(list, SERVICES_MAX);
 }
 
 static void test_services_newer(void **state) {
@@ -289,6 +354,8 @@ int main(void) {
         cmocka_unit_test(test_hello),
         cmocka_unit_test(test_hello_lenient),
         cmocka_unit_test(test_services),
+        cmocka_unit_test(test_services_bad_token),
+        cmocka_unit_test(test_services_largest),
         cmocka_unit_test(test_services_newer),
         cmocka_unit_test(test_services_twice),
         cmocka_unit_test(test_small_ones),

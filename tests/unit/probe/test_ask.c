@@ -104,6 +104,12 @@ static void too_long_an_answer_is_cut_off(void **state) {
     put(&result, (struct ask_question){.host = "127.0.0.1", .port = fake.port, .request = "x", .timeout_ms = 3000});
     assert_int_equal(result.len, ASK_MAX);
     assert_false(result.timed_out);
+    for (size_t max = ASK_MAX - 100; max < ASK_MAX * 3; max += ASK_MAX) {
+        put(&result,
+            (struct ask_question){
+                .host = "127.0.0.1", .port = fake.port, .request = "x", .timeout_ms = 3000, .answer_max = max});
+        assert_int_equal(result.len, max < sizeof longer - 1 ? max : sizeof longer - 1);
+    }
     fake_stop(&fake);
 }
 

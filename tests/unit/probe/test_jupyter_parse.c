@@ -136,6 +136,105 @@ static void answers_from_below_a_path(void **state) {
     assert_string_equal(base_url, "/user/ann/");
 }
 
+static int sessions(const char *answer, struct notebooks *out) {
+    return jupyter_parse_sessions(answer, strlen(answer), out);
+}
+
+#define OK "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
+
+static void answers_to_sessions(void **state) {
+    struct notebooks got;
+    (void)state;
+    assert_int_equal(sessions(OK "[]", &got), 0);
+    assert_true(got.known);
+    assert_int_equal(got.count, 0);
+    /* as the server writes them: a notebook in a folder, a busy one, a console, a text file's kernel */
+    assert_int_equal(
+        sessions(
+            OK
+            "[{\"id\": \"1\", \"path\": \"work/b.ipynb\", \"name\": \"\", \"type\": \"notebook\", \"kernel\": {\"id\": "
+            "\"k1\", \"name\": \"python3\", \"last_activity\": \"2026-11-23T10:00:00Z\", "
+            "\"execution_state\": \"idle\", \"connections\": 1}, \"notebook\": {\"path\": \"work/b.ipynb\"}},"
+            "{\"path\": \"a.ipynb\", \"type\": \"notebook\", \"kernel\": {\"name\": \"ir\", \"execution_state\": "
+            "\"busy\"}},"
+            "{\"path\": \"console-1-0123\", \"name\": \"Console 1\", \"type\": \"console\", \"kernel\": {}},"
+            "{\"path\": \"x/notes.txt\", \"type\": \"file\", \"kernel\": {\"execution_state\": \"starting\"}}]",
+            &got),
+        0);
+    assert_int_equal(got.count, 4);
+    assert_int_equal(got.listed, 4);
+    assert_string_equal(got.list[0].name, "Console 1");
+    assert_string_equal(got.list[1].name, "a.ipynb");
+    assert_string_equal(got.list[1].kernel, "ir");
+    assert_true(got.list[1].busy);
+    assert_string_equal(got.list[2].name, "b.ipynb");
+    assert_string_equal(got.list[2].kernel, "python3");
+    assert_false(got.list[2].busy);
+    assert_string_equal(got.list[3].name, "notes.txt");
+    assert_false(got.list[3].busy);
+}
+
+static void sessions_that_make_little_sense(void **state) {
+    static const struct {
+        const char *answer;
+        int rc;
+    } wrong[] = {
+        {"", SP_EFORMAT},
+        {"HTTP/1.1 200 OK\r\n", SP_EFORMAT},
+        {OK, SP_EFORMAT},
+        {OK "{}", SP_EFORMAT},
+        {OK "[{\"path\": \"a\"}", SP_EFORMAT},
+        {OK "[7]", SP_EFORMAT},
+        {OK "[{\"path\": \"a\"}, []]", SP_EFORMAT},
+        {"HTTP/1.1 500 Oops\r\n\r\n[]", SP_EFORMAT},
+        {"HTTP/1.1 403 Forbidden\r\n\r\n[]", SP_EDENIED},
+        {"HTTP/1.1 302 Found\r\nLocation: /login\r\n\r\n", SP_EDENIED},
+        {"HTTP/1.1 404 Not Found\r\n\r\n", SP_EDENIED},
+        {"ICY 404 with more of it\r\n\r\n", SP_EFORMAT},
+    };
+    struct notebooks got = {.count = 77};
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(sessions(wrong[i].answer, &got), wrong[i].rc);
+    assert_int_equal(got.count, 77);
+    /* names that cannot be shown are counted */
+    assert_int_equal(sessions(OK
+                              "[{}, {\"path\": 7}, {\"path\": \"a/\"}, {\"path\": \"a\\u001b\"}, {\"path\": \"b\", "
+                              "\"kernel\": {\"name\": \"\\n\", \"execution_state\": 5}}, {\"path\": \"c\", \"kernel\": "
+                              "[]}]",
+                              &got),
+                     0);
+    assert_int_equal(got.count, 6);
+    assert_int_equal(got.listed, 2);
+    assert_string_equal(got.list[0].name, "b");
+    assert_string_equal(got.list[0].kernel, "");
+    assert_string_equal(got.list[1].name, "c");
+}
+
+static void many_sessions(void **state) {
+    static const char *const orders[] = {"3179502468", "8642059713", "0123456789", "9876543210"};
+    char text[1024], name[400] = "";
+    struct notebooks got;
+    (void)state;
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
+        size_t len = (size_t)snprintf(text, sizeof text, OK "[");
+        for (size_t j = 0; j < 10; j++)
+            len +=
+                (size_t)snprintf(text + len, sizeof text - len, "%s{\"path\":\"%c\"}", j == 0 ? "" : ",", orders[i][j]);
+        (void)snprintf(text + len, sizeof text - len, "]");
+        assert_int_equal(sessions(text, &got), 0);
+        assert_int_equal(got.count, 10);
+        assert_int_equal(got.listed, NOTEBOOKS_MAX);
+        for (int j = 0; j < NOTEBOOKS_MAX; j++)
+            assert_int_equal(got.list[j].name[0], '0' + j);
+    }
+    for (size_t i = 0; i < 60; i++)
+        memcpy(name + 3 * i, "\xe2\x82\xac", 4);
+    (void)snprintf(text, sizeof text, OK "[{\"path\":\"/d/%s\"}]", name);
+    assert_int_equal(sessions(text, &got), 0);
+    assert_int_equal(strlen(got.list[0].name), 93); /* 31 characters of three bytes */
+}
+
 static void the_folder_of_runtime_files(void **state) {
     char path[64];
     (void)state;
@@ -167,6 +266,9 @@ int main(void) {
         cmocka_unit_test(members_that_do_not_fit_are_left_out),
         cmocka_unit_test(answers_to_api),
         cmocka_unit_test(answers_from_below_a_path),
+        cmocka_unit_test(answers_to_sessions),
+        cmocka_unit_test(sessions_that_make_little_sense),
+        cmocka_unit_test(many_sessions),
         cmocka_unit_test(the_folder_of_runtime_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

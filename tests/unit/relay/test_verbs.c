@@ -86,9 +86,9 @@ static void test_policy(void **state) {
         assert_string_equal(out(rig), "");
     }
     expect_audit(rig, "bob|revoke|bob|refused|policy");
-    expect(rig, &rig->bob, "key list alice", 1, "the keys of others are for admins only");
-    expect(rig, &rig->bob, "key list nobody", 1, "the keys of others are for admins only");
-    expect(rig, &rig->bob, "key add alice '" KEY2 "'", 1, "the keys of others are for admins only");
+    expect(rig, &rig->bob, "key list alice", 1, "what belongs to others is for admins only");
+    expect(rig, &rig->bob, "key list nobody", 1, "what belongs to others is for admins only");
+    expect(rig, &rig->bob, "key add alice '" KEY2 "'", 1, "what belongs to others is for admins only");
     expect(rig, &rig->bob, "key remove " PRINT1, 1, "there is no such key");
     expect(rig, &rig->bob, "key remove " PRINT2, 1, "there is no such key");
     expect(rig, &rig->operator, "login", 1, "the operator has no account");

@@ -83,7 +83,7 @@ static void test_invite_user(void **state) {
     assert_non_null(strstr(err(rig), HOST_PRINT));
     assert_non_null(strstr(err(rig), "good for 10 min, once"));
     expect(rig, &rig->alice, "invite user bob", 0, "this adds one more key");
-    expect(rig, &rig->alice, "invite user bob --admin", 1, "--admin is for new users");
+    expect(rig, &rig->alice, "invite user bob --admin", 1, "only new users can be invited as admins");
     expect(rig, &rig->alice, "invite user box1", 1, "the name 'box1' is taken already, by a machine");
     json_t *list = run_json(rig, &rig->alice, "invite list --json");
     json_t *want = json_loads("[{\"id\":1,\"kind\":\"user\",\"name\":\"carol\",\"role\":\"admin\","

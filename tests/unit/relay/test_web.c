@@ -12,6 +12,7 @@
 #include "sallyport/store/grants.h"
 #include "sallyport/store/logins.h"
 #include "sallyport/store/machines.h"
+#include "sallyport/store/tokens.h"
 #include "sallyport/store/users.h"
 #include "sallyport/wire/digest.h"
 #include "sallyport/wire/tls.h"
@@ -261,8 +262,8 @@ static void everyone_sees_what_policy_allows(void **state) {
     assert_true(has(rig, "\"box1\"") && has(rig, "\"ssh\""));
     assert_false(has(rig, "jupyter") || has(rig, "box2"));
     assert_int_equal(fetch(rig, "GET", "/api/v1/me", ""), 200);
-    assert_true(
-        has(rig, "{\"name\":\"bob\",\"role\":\"member\",\"relay_host\":\"relay.example\",\"relay_port\":2222}\n"));
+    assert_true(has(rig, "{\"name\":\"bob\",\"role\":\"member\",\"relay_host\":\"relay.example\",\"relay_port\":2222,"
+                         "\"services_suffix\":\".relay.example:2222\",\"csrf_token\":\""));
     log_in(rig, rig->ada);
     assert_int_equal(fetch(rig, "GET", "/api/v1/machines", ""), 200);
     assert_true(has(rig, "\"box1\"") && has(rig, "\"box2\"") && has(rig, "\"jupyter\""));
@@ -312,6 +313,14 @@ static void oldest_session_makes_room(void **state) {
     assert_int_equal(fetch(rig, "GET", "/api/v1/me", ""), 401);
 }
 
+/* The header with the token against forged requests, as the page sends it back. */
+static void find_csrf(struct rig *rig, char to[static 128]) {
+    assert_int_equal(fetch(rig, "GET", "/api/v1/me", ""), 200);
+    const char *token = strstr(rig->got, "\"csrf_token\":\"");
+    assert_non_null(token);
+    snprintf(to, 128, "X-Sallyport-Token: %.64s\r\n", token + strlen("\"csrf_token\":\""));
+}
+
 static void logout_takes_only_our_own_page(void **state) {
     struct rig *rig = *state;
     static const char *const refused[] = {
@@ -325,17 +334,69 @@ static void logout_takes_only_our_own_page(void **state) {
         "Origin: " ORIGIN "\r\nSec-Fetch-Site: same-site\r\n",
         "Origin: " ORIGIN "\r\nSec-Fetch-Site: cross-site\r\n",
     };
+    char csrf[128], other[128], headers[512];
     log_in(rig, rig->ada);
+    find_csrf(rig, other);
+    log_in(rig, rig->ada);
+    find_csrf(rig, csrf);
+    assert_string_not_equal(csrf, other);
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-        assert_int_equal(fetch(rig, "POST", "/api/v1/logout", refused[i]), 403);
+        snprintf(headers, sizeof(headers), "%s%s", refused[i], csrf);
+        assert_int_equal(fetch(rig, "POST", "/api/v1/logout", headers), 403);
     }
+    assert_int_equal(fetch(rig, "POST", "/api/v1/logout", "Origin: " ORIGIN "\r\n"), 403);
+    assert_int_equal(fetch(rig, "POST", "/api/v1/logout", "Origin: " ORIGIN "\r\nX-Sallyport-Token:\r\n"), 403);
+    snprintf(headers, sizeof(headers), "Origin: " ORIGIN "\r\n%s", other); /* that of another session */
+    assert_int_equal(fetch(rig, "POST", "/api/v1/logout", headers), 403);
     assert_int_equal(fetch(rig, "GET", "/api/v1/logout", "Origin: " ORIGIN "\r\n"), 405);
     assert_int_equal(fetch(rig, "GET", "/api/v1/me", ""), 200);
-    assert_int_equal(fetch(rig, "POST", "/api/v1/logout", "Origin: " ORIGIN "\r\nSec-Fetch-Site: same-origin\r\n"),
-                     204);
+    snprintf(headers, sizeof(headers), "Origin: " ORIGIN "\r\nSec-Fetch-Site: same-origin\r\n%s", csrf);
+    assert_int_equal(fetch(rig, "POST", "/api/v1/logout", headers), 204);
     assert_true(has(rig, "Set-Cookie: __Host-sallyport=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax\r\n"));
     assert_int_equal(fetch(rig, "GET", "/api/v1/me", ""), 401);
-    assert_int_equal(fetch(rig, "POST", "/api/v1/logout", "Origin: " ORIGIN "\r\n"), 401);
+    assert_int_equal(fetch(rig, "POST", "/api/v1/logout", headers), 401);
+}
+
+static void tokens_stand_in_for_sessions(void **state) {
+    struct rig *rig = *state;
+    char token[SECRET_TOKEN_LEN + 1], header[128], wrong[128];
+    uint8_t hash[DIGEST_SIZE];
+    struct api_token added, found;
+    assert_int_equal(secret_token(token), 0);
+    assert_int_equal(digest_sha256(token, SECRET_TOKEN_LEN, hash), 0);
+    assert_int_equal(store_token_add(rig->store, hash, rig->ada, "script", test_clock, &added), 0);
+    snprintf(header, sizeof(header), "Authorization: Bearer sallyport_%s\r\n", token);
+    assert_int_equal(fetch(rig, "GET", "/api/v1/me", header), 200);
+    assert_true(has(rig, "\"ada\"") && !has(rig, "csrf_token"));
+    assert_int_equal(store_token_get(rig->store, added.fingerprint, &found), 0);
+    assert_int_equal(found.last_used, test_clock);
+    static const struct {
+        const char *before, *after;
+        int len;
+    } forms[] = {
+        {"Bearer ", "", SECRET_TOKEN_LEN},
+        {"Basic sallyport_", "", SECRET_TOKEN_LEN},
+        {"Bearer sallyport_", "x", SECRET_TOKEN_LEN},
+        {"Bearer sallyport_", "", SECRET_TOKEN_LEN - 1},
+        {"sallyport_", "", SECRET_TOKEN_LEN},
+    };
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        snprintf(wrong, sizeof(wrong), "Authorization: %s%.*s%s\r\n", forms[i].before, forms[i].len, token,
+                 forms[i].after);
+        assert_int_equal(fetch(rig, "GET", "/api/v1/me", wrong), 401);
+        assert_true(has(rig, "WWW-Authenticate: Bearer"));
+    }
+    /* A wrong token is not made good by a cookie; a session is not what it opens. */
+    log_in(rig, rig->bob);
+    assert_int_equal(fetch(rig, "GET", "/api/v1/me", wrong), 401);
+    assert_int_equal(fetch(rig, "GET", "/api/v1/me", header), 200);
+    assert_true(has(rig, "\"ada\""));
+    rig->cookie[0] = '\0';
+    assert_int_equal(fetch(rig, "POST", "/api/v1/logout", header), 400);
+    assert_int_equal(store_user_set_disabled(rig->store, rig->ada, true), 0);
+    assert_int_equal(fetch(rig, "GET", "/api/v1/me", header), 401);
+    snprintf(rig->cookie, sizeof(rig->cookie), "__Host-sallyport=%s", token);
+    assert_int_equal(fetch(rig, "GET", "/api/v1/me", ""), 401);
 }
 
 static void other_hosts_are_misdirected(void **state) {
@@ -352,9 +413,9 @@ static void other_hosts_are_misdirected(void **state) {
         {"relay.example:443", 421},
         {"evil.example:2222", 421},
         {"relay.example.:2222", 421},
-        {"relay.example:2222@evil", 421},
+        {"relay.example:2222@evil", 400},
         {"x.relay.example:2222", 421},
-        {"", 421},
+        {"", 400},
         {"2001:db8::1:2222", 421},
     };
     char request[512];
@@ -428,6 +489,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(sessions_end, rig_up, rig_down),
         cmocka_unit_test_setup_teardown(oldest_session_makes_room, rig_up, rig_down),
         cmocka_unit_test_setup_teardown(logout_takes_only_our_own_page, rig_up, rig_down),
+        cmocka_unit_test_setup_teardown(tokens_stand_in_for_sessions, rig_up, rig_down),
         cmocka_unit_test_setup_teardown(other_hosts_are_misdirected, rig_up, rig_down),
         cmocka_unit_test_setup_teardown(plain_http_leads_to_https, rig_up, rig_down),
         cmocka_unit_test_setup_teardown(assets_are_kept_until_they_change, rig_up, rig_down),

@@ -7,6 +7,7 @@
 
 #include "sallyport/store/audit.h"
 #include "sallyport/store/logins.h"
+#include "sallyport/store/tokens.h"
 #include "sallyport/store/users.h"
 
 static void sql(const char *path, const char *text) {
@@ -62,6 +63,27 @@ static void test_newer(void **state) {
     place_close(place);
     sql(place->path, "PRAGMA user_version = 1000");
     assert_refused(place, SP_EVERSION, "written by a newer version");
+}
+
+/* A registry as the first version wrote it. */
+static void test_older(void **state) {
+    struct place *place = *state;
+    uint8_t hash[STORE_HASH_SIZE];
+    struct session session;
+    struct user user;
+    struct api_token token;
+    int64_t alice, id;
+    place_hash(hash, 1);
+    assert_int_equal(store_user_add(place->store, "alice", ROLE_ADMIN, NULL, 100, &alice, NULL), 0);
+    assert_int_equal(store_session_add(place->store, hash, alice, 100, 700, "", "", &id), 0);
+    place_close(place);
+    sql(place->path, "DROP TABLE service_session; DROP TABLE api_token; PRAGMA user_version = 1");
+    place_open(place);
+    assert_int_equal(store_session_find(place->store, hash, 200, 1000, &session), 0);
+    assert_int_equal(session.user.id, alice);
+    assert_int_equal(store_token_add(place->store, hash, alice, "script", 100, NULL), 0);
+    assert_int_equal(store_token_find(place->store, hash, &token, &user), 0);
+    assert_int_equal(store_service_session_add(place->store, hash, id, 99, "jupyter", 100), SP_ENOENT);
 }
 
 static void test_foreign(void **state) {
@@ -139,8 +161,9 @@ static void test_tidy(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        place_test(test_new),       place_test(test_kept),      place_test(test_newer),     place_test(test_foreign),
-        place_test(test_truncated), place_test(test_scribbled), place_test(test_no_folder), place_test(test_tidy),
+        place_test(test_new),       place_test(test_kept),      place_test(test_newer),
+        place_test(test_older),     place_test(test_foreign),   place_test(test_truncated),
+        place_test(test_scribbled), place_test(test_no_folder), place_test(test_tidy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

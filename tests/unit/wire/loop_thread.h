@@ -32,7 +32,7 @@ struct loop_thread {
     void *ctx;
 };
 
-static void loop_thread_inbox(void *ctx, uint32_t events) {
+static inline void loop_thread_inbox(void *ctx, uint32_t events) {
     struct loop_thread *self = ctx;
     int fd;
     (void)events;
@@ -46,14 +46,14 @@ static void loop_thread_inbox(void *ctx, uint32_t events) {
     }
 }
 
-static void *loop_thread_run(void *ctx) {
+static inline void *loop_thread_run(void *ctx) {
     struct loop_thread *self = ctx;
     loop_run(self->loop);
     return NULL;
 }
 
 /* Makes the loop; nothing runs yet, so that the test can add to it. */
-static void loop_thread_init(struct loop_thread *self, void (*take)(void *ctx, int fd), void *ctx) {
+static inline void loop_thread_init(struct loop_thread *self, void (*take)(void *ctx, int fd), void *ctx) {
     int ends[2];
     signal(SIGPIPE, SIG_IGN);
     assert_int_equal(loop_new(&self->loop), 0);
@@ -65,21 +65,21 @@ static void loop_thread_init(struct loop_thread *self, void (*take)(void *ctx, i
     assert_int_equal(loop_fd_add(self->loop, &self->inbox, ends[0], EPOLLIN, loop_thread_inbox, self), 0);
 }
 
-static void loop_thread_start(struct loop_thread *self) {
+static inline void loop_thread_start(struct loop_thread *self) {
     assert_int_equal(pthread_create(&self->thread, NULL, loop_thread_run, self), 0);
 }
 
-static void loop_thread_give(struct loop_thread *self, int fd) {
+static inline void loop_thread_give(struct loop_thread *self, int fd) {
     assert_int_equal(write(self->give, &fd, sizeof(fd)), sizeof(fd));
 }
 
 /* Afterwards the test may touch everything that belonged to the loop, and then call _fini. */
-static void loop_thread_join(struct loop_thread *self) {
+static inline void loop_thread_join(struct loop_thread *self) {
     loop_thread_give(self, -1);
     pthread_join(self->thread, NULL);
 }
 
-static void loop_thread_fini(struct loop_thread *self) {
+static inline void loop_thread_fini(struct loop_thread *self) {
     int fd = self->inbox.fd;
     loop_fd_remove(&self->inbox);
     close(fd);
@@ -88,7 +88,7 @@ static void loop_thread_fini(struct loop_thread *self) {
 }
 
 /* Two ends of a TCP connection over loopback: [0] blocking, for the test; [1] non-blocking, for the code. */
-static void tcp_pair(int ends[static 2]) {
+static inline void tcp_pair(int ends[static 2]) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(address);
     struct timeval patience = {.tv_sec = 20};

@@ -38,9 +38,13 @@ static void take(void *ctx, int fd) {
 static void handle(void *ctx, const struct page_request *request, struct page_response *response) {
     struct rig *rig = ctx;
     const char *cookie = page_request_cookie(request, "b"), *head = page_request_header(request, "x-thing");
-    rig->handled++;
     response->status = 200;
     response->type = "text/plain";
+    if (request->refused) { /* it may choose the words, no more */
+        assert_int_equal(buf_printf(&response->body, "refused: %u", request->refused), 0);
+        return;
+    }
+    rig->handled++;
     if (strcmp(request->path, "/big") == 0) {
         response->fixed = rig->big;
         response->fixed_len = BIG;
@@ -274,6 +278,7 @@ static void long_addresses_and_heads_are_refused(void **state) {
     send_text(fd, " HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_true(receive_answer(fd, got, sizeof(got)));
     assert_non_null(strstr(got, " 414 "));
+    assert_non_null(strstr(got, "refused: 414"));
     close(fd);
     assert_closed(rig, 5000);
     fd = visit(rig);

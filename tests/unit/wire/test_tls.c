@@ -1,4 +1,4 @@
-/* The TLS layer against OpenSSL's own client: both directions, both ends' ways of leaving. */
+/* The TLS layer against OpenSSL's own client, bridged to a socket: handshakes good and bad, bytes both ways. */
 #include "loop_thread.h"
 
 #include "cert_folder.h"
@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sallyport/wire/bridge.h"
+#include "sallyport/wire/socket_stream.h"
 #include "sallyport/wire/tls.h"
 
 #define BIG ((size_t)24 << 20)
@@ -16,28 +18,34 @@ struct rig {
     struct cert_folder files;
     struct tls_server *server;
     struct loop_thread loop;
+    struct tls_conn *conn;
     int ready[2];  /* plain ends come out here */
-    int closed[2]; /* a byte for each `closed` */
+    int closed[2]; /* a byte for each connection that is over */
     uint64_t patience_ms;
 };
 
-static void on_ready(void *ctx, int plain) {
-    struct rig *rig = ctx;
-    assert_int_equal(write(rig->ready[1], &plain, sizeof(plain)), sizeof(plain));
-}
-
-static void on_closed(void *ctx) {
+static void on_over(void *ctx) {
     struct rig *rig = ctx;
     assert_int_equal(write(rig->closed[1], "", 1), 1);
 }
 
-static const struct tls_events events = {on_ready, on_closed};
+static void on_ready(void *ctx, struct stream *stream) {
+    struct rig *rig = ctx;
+    struct stream *plain;
+    struct bridge *bridge;
+    int pair[2];
+    assert_int_equal(os_socket_pair(pair), 0);
+    assert_int_equal(socket_stream_new(rig->loop.loop, pair[0], &plain), 0);
+    assert_int_equal(bridge_new(rig->loop.loop, stream, plain, on_over, rig, &bridge), 0);
+    assert_int_equal(write(rig->ready[1], &pair[1], sizeof(pair[1])), sizeof(pair[1]));
+}
+
+static const struct tls_events events = {on_ready, on_over};
 
 static void take(void *ctx, int fd) {
     struct rig *rig = ctx;
-    assert_int_equal(
-        tls_accept(rig->server, rig->loop.loop, fd, loop_now(rig->loop.loop) + rig->patience_ms, &events, rig, NULL),
-        0);
+    uint64_t deadline = loop_now(rig->loop.loop) + rig->patience_ms;
+    assert_int_equal(tls_accept(rig->server, rig->loop.loop, fd, deadline, &events, rig, &rig->conn), 0);
 }
 
 static int rig_up(void **state) {
@@ -86,21 +94,30 @@ struct client {
     int fd, plain;
 };
 
-static void client_open(struct rig *rig, struct client *client) {
+/* `offer`: protocols as they stand on the wire, or NULL; `session`: to resume, or NULL. */
+static void client_open_with(struct rig *rig, struct client *client, const char *offer, SSL_SESSION *session) {
     int ends[2], flags;
     tcp_pair(ends);
     client->fd = ends[0];
     client->ctx = SSL_CTX_new(TLS_client_method());
     client->ssl = SSL_new(client->ctx);
     SSL_set_fd(client->ssl, client->fd);
+    if (offer) {
+        SSL_set_alpn_protos(client->ssl, (const unsigned char *)offer, (unsigned int)strlen(offer));
+    }
+    if (session) {
+        SSL_set_session(client->ssl, session);
+    }
     loop_thread_give(&rig->loop, ends[1]);
     assert_int_equal(SSL_connect(client->ssl), 1);
     assert_true(soon(rig->ready[0], 10000));
     assert_int_equal(read(rig->ready[0], &client->plain, sizeof(client->plain)), sizeof(client->plain));
     flags = fcntl(client->plain, F_GETFL);
-    assert_true(flags & O_NONBLOCK);
-    assert_true(fcntl(client->plain, F_GETFD) & FD_CLOEXEC);
     fcntl(client->plain, F_SETFL, flags & ~O_NONBLOCK);
+}
+
+static void client_open(struct rig *rig, struct client *client) {
+    client_open_with(rig, client, NULL, NULL);
 }
 
 static void client_close(struct client *client) {
@@ -219,42 +236,6 @@ static void peer_end_comes_first_and_the_answer_still_arrives(void **state) {
     client_close(&client);
 }
 
-static void *write_and_close(void *ctx) {
-    struct writer *writer = ctx;
-    write_plain(writer);
-    close(writer->client->plain);
-    writer->client->plain = -1;
-    return NULL;
-}
-
-static void plain_side_leaves_and_its_last_bytes_arrive(void **state) {
-    struct client client;
-    uint8_t *bytes = pattern(BIG);
-    struct writer writer = {&client, bytes, 0};
-    client_open(*state, &client);
-    assert_int_equal(SSL_write(client.ssl, bytes, 1000), 1000); /* never read on the plain side */
-    pthread_create(&writer.thread, NULL, write_and_close, &writer);
-    usleep(100000);
-    assert_int_equal(SSL_write(client.ssl, bytes, 1000), 1000);
-    read_tls_all(client.ssl, bytes, BIG);
-    pthread_join(writer.thread, NULL);
-    SSL_shutdown(client.ssl);
-    assert_closed(*state);
-    free(bytes);
-    client_close(&client);
-}
-
-static void peer_that_stays_after_our_end_is_closed_soon(void **state) {
-    struct client client;
-    char byte;
-    client_open(*state, &client);
-    close(client.plain);
-    client.plain = -1;
-    assert_true(SSL_read(client.ssl, &byte, 1) <= 0);
-    assert_closed(*state);
-    client_close(&client);
-}
-
 static void peer_that_vanishes_ends_both_sides(void **state) {
     struct client client;
     char byte;
@@ -285,7 +266,7 @@ static void reader_that_stops_holds_little(void **state) {
             usleep(20000);
         }
     }
-    /* Sockets hold some hundred kilobytes; had the pump no bound, all would be gone. */
+    /* Sockets hold some megabytes at most; had the stream no bound, all would be gone. */
     assert_true(sent < BIG);
     free(bytes);
     client_close(&client);
@@ -328,32 +309,96 @@ static void old_protocol_is_refused(void **state) {
     close(ends[0]);
 }
 
-static void server_gone_closes_its_connections(void **state) {
+static void server_gone_ends_handshakes_and_no_more(void **state) {
     struct rig *rig = *state;
     struct client client;
     struct why why = {""};
-    char byte;
+    int silent[2];
+    char got[16] = "";
     client_open(rig, &client);
+    tcp_pair(silent);
+    loop_thread_give(&rig->loop, silent[1]);
     loop_thread_join(&rig->loop);
     tls_server_free(rig->server);
     assert_closed(rig);
-    assert_int_equal(read(client.plain, &byte, 1), 0);
-    client_close(&client);
-    assert_int_equal(tls_server_new(rig->files.cert, rig->files.key, &rig->server, &why), 0);
+    assert_int_equal(read(silent[0], got, 1), 0);
+    close(silent[0]);
     loop_thread_start(&rig->loop);
+    assert_int_equal(write(client.plain, "still", 5), 5);
+    assert_int_equal(SSL_read(client.ssl, got, sizeof(got)), 5);
+    client_close(&client);
+    assert_closed(rig);
+    assert_int_equal(tls_server_new(rig->files.cert, rig->files.key, &rig->server, &why), 0);
+}
+
+static void new_certificate_leaves_streams_alone(void **state) {
+    struct rig *rig = *state;
+    struct client before, after;
+    struct why why = {""};
+    char got[16] = "";
+    client_open(rig, &before);
+    loop_thread_join(&rig->loop);
+    assert_int_equal(unlink(rig->files.cert), 0);
+    assert_int_equal(tls_server_reload(rig->server, rig->files.cert, rig->files.key, &why), SP_EFORMAT);
+    assert_int_equal(tls_self_signed(rig->files.cert, rig->files.key, NULL, 0, &why), 0);
+    assert_int_equal(tls_server_reload(rig->server, rig->files.cert, rig->files.key, &why), 0);
+    loop_thread_start(&rig->loop);
+    client_open(rig, &after);
+    assert_int_equal(write(before.plain, "old", 3), 3);
+    assert_int_equal(SSL_read(before.ssl, got, sizeof(got)), 3);
+    assert_int_not_equal(X509_cmp(SSL_get0_peer_certificate(before.ssl), SSL_get0_peer_certificate(after.ssl)), 0);
+    client_close(&before);
+    client_close(&after);
+    assert_closed(rig);
+    assert_closed(rig);
+}
+
+static void http_is_agreed_on_when_it_is_offered(void **state) {
+    static const struct {
+        const char *offer, *chosen;
+    } cases[] = {{"\x02h2\x08http/1.1", "http/1.1"}, {"\x02h2", ""}, {"\x08http/1.0", ""}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct client client;
+        const unsigned char *chosen = NULL;
+        unsigned int len = 0;
+        client_open_with(*state, &client, cases[i].offer, NULL);
+        SSL_get0_alpn_selected(client.ssl, &chosen, &len);
+        assert_int_equal(len, strlen(cases[i].chosen));
+        assert_memory_equal(chosen ? chosen : (const unsigned char *)"", cases[i].chosen, len);
+        client_close(&client);
+        assert_closed(*state);
+    }
+}
+
+static void returning_client_resumes(void **state) {
+    struct client client;
+    char byte;
+    client_open(*state, &client);
+    assert_int_equal(write(client.plain, "x", 1), 1);
+    assert_int_equal(SSL_read(client.ssl, &byte, 1), 1); /* the tickets come before it */
+    SSL_SESSION *session = SSL_get1_session(client.ssl);
+    SSL_shutdown(client.ssl);
+    client_close(&client);
+    assert_closed(*state);
+    client_open_with(*state, &client, NULL, session);
+    assert_true(SSL_session_reused(client.ssl));
+    SSL_SESSION_free(session);
+    client_close(&client);
+    assert_closed(*state);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(bytes_survive_both_ways_and_both_ends_are_heard, rig_up, rig_down),
         cmocka_unit_test_setup_teardown(peer_end_comes_first_and_the_answer_still_arrives, rig_up, rig_down),
-        cmocka_unit_test_setup_teardown(plain_side_leaves_and_its_last_bytes_arrive, rig_up, rig_down),
-        cmocka_unit_test_setup_teardown(peer_that_stays_after_our_end_is_closed_soon, rig_up, rig_down),
         cmocka_unit_test_setup_teardown(peer_that_vanishes_ends_both_sides, rig_up, rig_down),
         cmocka_unit_test_setup_teardown(reader_that_stops_holds_little, rig_up, rig_down),
         cmocka_unit_test_setup_teardown(silence_and_garbage_are_closed, rig_up, rig_down),
         cmocka_unit_test_setup_teardown(old_protocol_is_refused, rig_up, rig_down),
-        cmocka_unit_test_setup_teardown(server_gone_closes_its_connections, rig_up, rig_down),
+        cmocka_unit_test_setup_teardown(server_gone_ends_handshakes_and_no_more, rig_up, rig_down),
+        cmocka_unit_test_setup_teardown(new_certificate_leaves_streams_alone, rig_up, rig_down),
+        cmocka_unit_test_setup_teardown(http_is_agreed_on_when_it_is_offered, rig_up, rig_down),
+        cmocka_unit_test_setup_teardown(returning_client_resumes, rig_up, rig_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

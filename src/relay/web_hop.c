@@ -1,0 +1,306 @@
+/* From the relay's host to a service's host: cookies do not go there, so a code does, once. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sallyport/base/log.h"
+#include "sallyport/base/secret.h"
+#include "sallyport/base/str.h"
+#include "sallyport/store/audit.h"
+#include "sallyport/store/machines.h"
+#include "sallyport/store/users.h"
+#include "web_conn.h"
+
+enum {
+    HOPS_MAX = 512, /* under way at once; beyond that the oldest no longer works */
+    LIFE_MS = 30000,
+};
+#define LIFE_COOKIE_S (30 * 86400) /* not longer than the session that it hangs on */
+#define PATH_SIZE 2048
+#define ENTER_PATH WEB_OWN_PATH "enter/"
+#define NEXT_COOKIE "__Host-sallyport-next"
+#define NEXT_S 600
+
+struct hop {
+    uint8_t code_hash[DIGEST_SIZE];
+    uint64_t due; /* loop_now; 0: not in use */
+    int64_t session_id, machine_id;
+    char service[SP_NAME_SIZE];
+};
+
+struct web_hops {
+    struct web *web;
+    size_t next;
+    struct hop list[HOPS_MAX];
+};
+
+int web_hops_new(struct web *web, struct web_hops **out) {
+    struct web_hops *hops = calloc(1, sizeof(*hops));
+    if (!hops)
+        return SP_ENOMEM;
+    hops->web = web;
+    *out = hops;
+    return 0;
+}
+
+void web_hops_free(struct web_hops *hops) {
+    free(hops);
+}
+
+int web_hop_make(struct web_hops *hops, int64_t session_id, int64_t machine_id, const char *service,
+                 char code[static SECRET_TOKEN_LEN + 1]) {
+    struct hop hop = {
+        .due = loop_now(hops->web->loop) + LIFE_MS, .session_id = session_id, .machine_id = machine_id};
+    int rc = str_copy(hop.service, sizeof(hop.service), service);
+    if (!rc)
+        rc = secret_token(code);
+    if (!rc)
+        rc = digest_sha256(code, SECRET_TOKEN_LEN, hop.code_hash);
+    if (rc)
+        return rc;
+    hops->list[hops->next] = hop;
+    hops->next = (hops->next + 1) % HOPS_MAX;
+    return 0;
+}
+
+/* Uses a code up, right or not for this place. */
+static int redeem(struct web_hops *hops, const char *code, struct hop *out) {
+    uint8_t hash[DIGEST_SIZE];
+    if (!secret_is_token(code) || digest_sha256(code, SECRET_TOKEN_LEN, hash))
+        return SP_ENOENT;
+    for (size_t i = 0; i < HOPS_MAX; i++) {
+        struct hop *hop = &hops->list[i];
+        if (!hop->due || !secret_equal(hop->code_hash, hash, sizeof(hash)))
+            continue;
+        *out = *hop;
+        *hop = (struct hop){.due = 0};
+        return out->due > loop_now(hops->web->loop) ? 0 : SP_EEXPIRED;
+    }
+    return SP_ENOENT;
+}
+
+bool web_hop_is_path(const char *path) {
+    if (path[0] != '/' || path[1] == '/' || strlen(path) >= PATH_SIZE)
+        return false;
+    for (const char *c = path; *c; c++) {
+        /* Browsers take '\' for '/': what looks like a path could then be another host. */
+        if (*c <= ' ' || *c >= 0x7f || *c == '\\' || *c == '#')
+            return false;
+    }
+    return true;
+}
+
+static int unhex(char c) {
+    const char *digits = "0123456789abcdef", *at = c ? memchr(digits, c | 0x20, 16) : NULL;
+    return at ? (int)(at - digits) : c >= '0' && c <= '9' ? c - '0' : -1;
+}
+
+/* The parameter `to` of a query, decoded; "/" when there is none that may be used. */
+static void query_to(const char *query, size_t len, char to[static PATH_SIZE]) {
+    size_t n = 0;
+    bool good = len > 3 && memcmp(query, "to=", 3) == 0;
+    for (size_t i = 3; good && i < len && query[i] != '&'; i++) {
+        char c = query[i];
+        if (c == '%') {
+            int high = i + 2 < len ? unhex(query[i + 1]) : -1, low = high >= 0 ? unhex(query[i + 2]) : -1;
+            good = low >= 0;
+            c = (char)(high * 16 + low);
+            i += 2;
+        }
+        good = good && c && n + 1 < PATH_SIZE;
+        if (good)
+            to[n++] = c;
+    }
+    to[n] = '\0';
+    if (!good || !web_hop_is_path(to))
+        memcpy(to, "/", 2);
+}
+
+/* Appends a path so that it can stand in a query. */
+static void escape(struct http_text path, char *to, size_t size) {
+    size_t at = 0;
+    for (size_t i = 0; i < path.len && at + 4 < size; i++) {
+        unsigned char c = (unsigned char)path.at[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("/-_.~", c);
+        at += (size_t)(plain ? snprintf(to + at, size - at, "%c", c) : snprintf(to + at, size - at, "%%%02X", c));
+    }
+    to[at] = '\0';
+}
+
+int web_hop_url(const char *relay_origin, const char *machine, const char *service, struct http_text target,
+                char to[static WEB_URL_SIZE]) {
+    char escaped[PATH_SIZE * 3];
+    bool plain = target.len >= PATH_SIZE || (target.len == 1 && target.at[0] == '/');
+    escape(target, escaped, sizeof(escaped));
+    int n = snprintf(to, WEB_URL_SIZE, "%s/open/%s/%s%s%s", relay_origin, machine, service, plain ? "" : "?to=",
+                     plain ? "" : escaped);
+    return n < WEB_URL_SIZE ? 0 : SP_ETOOBIG;
+}
+
+static void audit(struct web *web, const char *actor, const char *machine, const char *service, const char *outcome,
+                  const char *detail) {
+    char object[SP_NAME_SIZE * 2 + 2];
+    snprintf(object, sizeof(object), "%.31s/%.31s", machine, service);
+    struct audit_entry entry = {.time = web->now(),
+                                .actor = actor,
+                                .action = "web reach",
+                                .object = object,
+                                .outcome = outcome,
+                                .detail = detail};
+    if (store_audit_add(web->source.store, &entry))
+        log_error("web: the audit could not be written");
+}
+
+/* "MACHINE/SERVICE" in two names. */
+static int split_path(const char *path, char machine[static SP_NAME_SIZE], char service[static SP_NAME_SIZE]) {
+    const char *slash = strchr(path, '/');
+    size_t len = slash ? (size_t)(slash - path) : SP_NAME_SIZE;
+    if (len >= SP_NAME_SIZE || str_copy(service, SP_NAME_SIZE, slash + 1))
+        return SP_ENOENT;
+    memcpy(machine, path, len);
+    machine[len] = '\0';
+    return service_name_check(service, NULL) ? SP_ENOENT : 0;
+}
+
+/* The machine, if this user may reach that service of it; else as if there were none. */
+static int find_machine(struct web *web, const struct session *session, const char *name, const char *service,
+                        struct machine *out) {
+    struct policy_subject subject;
+    int rc = store_machine_find(web->source.store, name, out);
+    if (!rc)
+        rc = store_user_subject(web->source.store, session->user.id, &subject);
+    if (rc)
+        return rc;
+    struct policy_request go = {.action = ACTION_REACH_SERVICE, .machine_id = out->id, .service = service};
+    rc = policy_allows(&subject, &go) ? 0 : SP_ENOENT;
+    policy_subject_fini(&subject);
+    return rc;
+}
+
+/* Nobody is logged in: the way there is kept in a cookie, for the login that follows. */
+static void ask_login(struct web_visit *visit) {
+    const struct page_request *request = visit->request;
+    bool kept = strlen(request->path) + strlen(request->query) < PATH_SIZE && !strpbrk(request->path, "\";,\\") &&
+                !strpbrk(request->query, "\";,\\");
+    if (kept && page_response_header(visit->response, "Set-Cookie",
+                                     NEXT_COOKIE "=%s%s%s; Path=/; Max-Age=%d; Secure; HttpOnly; SameSite=Lax",
+                                     request->path, request->query[0] ? "?" : "", request->query, NEXT_S))
+        return;
+    web_answer_login(visit, 200, "Log in", "The relay knows you by your SSH key. Ask it for a link:");
+}
+
+void web_hop_after_login(struct web_visit *visit) {
+    const char *next = page_request_cookie(visit->request, NEXT_COOKIE);
+    bool good = next && str_starts(next, "/open/") && web_hop_is_path(next);
+    if (next && page_response_header(visit->response, "Set-Cookie",
+                                     NEXT_COOKIE "=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax"))
+        return;
+    web_answer_redirect(visit, 303, good ? next : "/");
+}
+
+void web_hop_open(struct web_visit *visit) {
+    struct web *web = visit->web;
+    const struct page_request *request = visit->request;
+    char machine_name[SP_NAME_SIZE], service[SP_NAME_SIZE], code[SECRET_TOKEN_LEN + 1], to[PATH_SIZE];
+    char origin[WEB_ORIGIN_SIZE], url[WEB_URL_SIZE], escaped[PATH_SIZE * 3];
+    struct session session;
+    struct machine machine;
+    const char *dest = page_request_header(request, "Sec-Fetch-Dest");
+    if (dest && strcmp(dest, "document") != 0) {
+        web_answer_error(visit, 403, "Refused", "This opens as a whole page only, not within another one.");
+        return;
+    }
+    if (web_session_find(visit, &session)) {
+        ask_login(visit);
+        return;
+    }
+    if (split_path(visit->rest, machine_name, service) ||
+        find_machine(web, &session, machine_name, service, &machine)) {
+        web_answer_error(visit, 404, "Nothing here for you",
+                         "There is no such service on a machine that you may reach. An admin can grant it.");
+        return;
+    }
+    if (web_host_service_origin(visit->authority, str_starts(visit->origin, "https:"), machine.name, service, origin)) {
+        web_answer_error(visit, 404, "Not by this address",
+                         "Services have host names of their own below the relay's name. You came by an address in "
+                         "figures, which has none: use the relay's name, or ssh -L.");
+        return;
+    }
+    if (web_hop_make(web->hops, session.id, machine.id, service, code)) {
+        web_answer_error(visit, 500, "Something is wrong here", "The relay's log says what.");
+        return;
+    }
+    query_to(request->query, strlen(request->query), to);
+    escape((struct http_text){to, strlen(to)}, escaped, sizeof(escaped));
+    snprintf(url, sizeof(url), "%s" ENTER_PATH "%s?to=%s", origin, code, escaped);
+    web_answer_redirect(visit, 303, url);
+    secret_wipe(code, sizeof(code));
+    secret_wipe(url, sizeof(url));
+}
+
+/* The session on the service's host: its cookie into `cookie`. */
+static int start_session(struct web_conn *conn, const struct hop *hop, struct session *session, char *cookie,
+                         size_t size) {
+    struct store *store = conn->web->source.store;
+    char token[SECRET_TOKEN_LEN + 1];
+    uint8_t hash[DIGEST_SIZE];
+    int64_t now = conn->web->now();
+    int rc = store_session_get(store, hop->session_id, now, WEB_SESSION_IDLE_S, session);
+    if (!rc)
+        rc = secret_token(token);
+    if (!rc)
+        rc = digest_sha256(token, SECRET_TOKEN_LEN, hash);
+    if (!rc)
+        rc = store_service_session_add(store, hash, hop->session_id, hop->machine_id, hop->service, now);
+    if (!rc)
+        snprintf(cookie, size, WEB_COOKIE "=%s; Path=/; Max-Age=%d; Secure; HttpOnly; SameSite=Lax", token,
+                 LIFE_COOKIE_S);
+    secret_wipe(token, sizeof(token));
+    return rc;
+}
+
+static void refuse_code(struct web_conn *conn) {
+    char relay[WEB_ORIGIN_SIZE], url[WEB_URL_SIZE];
+    web_relay_origin(conn, relay);
+    (void)web_hop_url(relay, conn->host.machine, conn->host.service, (struct http_text){"/", 1}, url);
+    web_refuse(conn, 403, "This way in does not work any more",
+               "It works once, and for half a minute. Open the service again:", url, "Open it again");
+}
+
+void web_hop_enter(struct web_conn *conn, const struct http_head *head) {
+    const struct http_field *purpose = http_field_find(head, "Sec-Purpose");
+    const struct http_field *dest = http_field_find(head, "Sec-Fetch-Dest");
+    char code[SECRET_TOKEN_LEN + 1] = "", to[PATH_SIZE], cookie[256];
+    size_t prefix = strlen(ENTER_PATH), left = head->target.len - prefix;
+    const char *at = head->target.at + prefix;
+    struct hop hop;
+    struct machine machine;
+    struct session session;
+    if (purpose && memmem(purpose->value.at, purpose->value.len, "prefetch", 8)) {
+        web_refuse(conn, 503, "Not yet", "Open this link in your browser.", NULL, NULL);
+        return;
+    }
+    if (dest && !http_text_is(dest->value, "document")) {
+        web_refuse(conn, 403, "Refused", "This opens as a whole page only, not within another one.", NULL, NULL);
+        return;
+    }
+    if (left >= SECRET_TOKEN_LEN && (left == SECRET_TOKEN_LEN || at[SECRET_TOKEN_LEN] == '?'))
+        memcpy(code, at, SECRET_TOKEN_LEN);
+    int rc = redeem(conn->web->hops, code, &hop);
+    if (!rc)
+        rc = store_machine_find(conn->web->source.store, conn->host.machine, &machine);
+    if (!rc && (machine.id != hop.machine_id || strcmp(hop.service, conn->host.service) != 0))
+        rc = SP_ENOENT;
+    if (!rc)
+        rc = start_session(conn, &hop, &session, cookie, sizeof(cookie));
+    if (rc) {
+        refuse_code(conn);
+        return;
+    }
+    audit(conn->web, session.user.name, machine.name, hop.service, "ok", conn->peer_text);
+    log_info("web: %s opened %s/%s from %s", session.user.name, machine.name, hop.service, conn->peer_text);
+    query_to(left > SECRET_TOKEN_LEN ? at + SECRET_TOKEN_LEN + 1 : "",
+             left > SECRET_TOKEN_LEN ? left - SECRET_TOKEN_LEN - 1 : 0, to);
+    web_redirect(conn, 302, to, cookie);
+    secret_wipe(cookie, sizeof(cookie));
+}

@@ -1,0 +1,218 @@
+/* GET /metrics: the relay, and the machines that the one who asks may see. */
+#include <math.h>
+#include <stdio.h>
+
+#include "metrics.h"
+#include "sallyport/base/log.h"
+#include "sallyport/store/users.h"
+#include "sallyport_version.h"
+#include "web_conn.h"
+
+static double known(int64_t value) {
+    return value == STATUS_UNKNOWN ? (double)NAN : (double)value;
+}
+
+static double get_load(const struct status *status) {
+    return status->load_1m;
+}
+
+static double get_cpus(const struct status *status) {
+    return known(status->cpu_count);
+}
+
+static double get_uptime(const struct status *status) {
+    return known(status->uptime_s);
+}
+
+static double get_memory(const struct status *status) {
+    return known(status->memory_total_bytes);
+}
+
+static double get_memory_used(const struct status *status) {
+    return known(status->memory_used_bytes);
+}
+
+static double get_swap(const struct status *status) {
+    return known(status->swap_total_bytes);
+}
+
+static double get_swap_used(const struct status *status) {
+    return known(status->swap_used_bytes);
+}
+
+static const struct {
+    const char *name, *help;
+    double (*get)(const struct status *status);
+} of_machines[] = {
+    {"sallyport_machine_load1", "The machine's load, averaged over a minute.", get_load},
+    {"sallyport_machine_cpus", "Its processors.", get_cpus},
+    {"sallyport_machine_uptime_seconds", "How long ago it was started.", get_uptime},
+    {"sallyport_machine_memory_size_bytes", "Its memory.", get_memory},
+    {"sallyport_machine_memory_used_bytes", "Its memory that is not available.", get_memory_used},
+    {"sallyport_machine_swap_size_bytes", "Its swap space.", get_swap},
+    {"sallyport_machine_swap_used_bytes", "Its swap space in use.", get_swap_used},
+};
+
+static double get_size(const struct filesystem *filesystem) {
+    return known(filesystem->total_bytes);
+}
+
+static double get_used(const struct filesystem *filesystem) {
+    return known(filesystem->used_bytes);
+}
+
+static double get_available(const struct filesystem *filesystem) {
+    return known(filesystem->available_bytes);
+}
+
+static const struct {
+    const char *name, *help;
+    double (*get)(const struct filesystem *filesystem);
+} of_filesystems[] = {
+    {"sallyport_machine_filesystem_size_bytes", "The size of a file system.", get_size},
+    {"sallyport_machine_filesystem_used_bytes", "What of it is used.", get_used},
+    {"sallyport_machine_filesystem_available_bytes", "What of it ordinary users may still take.", get_available},
+};
+
+static void add_filesystems(struct metrics *metrics, const struct machine_view *view, size_t which) {
+    for (size_t i = 0; i < view->status->filesystem_count; i++) {
+        const struct filesystem *filesystem = &view->status->filesystems[i];
+        const struct metric_label labels[] = {{"machine", view->name}, {"mount", filesystem->mount}, {NULL, NULL}};
+        metrics_add(metrics, of_filesystems[which].name, labels, of_filesystems[which].get(filesystem));
+    }
+}
+
+/* Only those that are there: what was measured long ago is no state of today. */
+static void add_statuses(struct metrics *metrics, const struct overview *machines) {
+    for (size_t which = 0; which < sizeof(of_machines) / sizeof(of_machines[0]); which++) {
+        metrics_begin(metrics, of_machines[which].name, METRIC_GAUGE, of_machines[which].help);
+        for (size_t i = 0; i < machines->count; i++) {
+            const struct machine_view *view = &machines->views[i];
+            const struct metric_label labels[] = {{"machine", view->name}, {NULL, NULL}};
+            if (view->online && view->status)
+                metrics_add(metrics, of_machines[which].name, labels, of_machines[which].get(view->status));
+        }
+    }
+    for (size_t which = 0; which < sizeof(of_filesystems) / sizeof(of_filesystems[0]); which++) {
+        metrics_begin(metrics, of_filesystems[which].name, METRIC_GAUGE, of_filesystems[which].help);
+        for (size_t i = 0; i < machines->count; i++) {
+            if (machines->views[i].online && machines->views[i].status)
+                add_filesystems(metrics, &machines->views[i], which);
+        }
+    }
+}
+
+static void add_machines(struct metrics *metrics, const struct overview *machines) {
+    size_t online = 0;
+    for (size_t i = 0; i < machines->count; i++)
+        online += machines->views[i].online;
+    metrics_one(metrics, "sallyport_machines_known", METRIC_GAUGE, "Machines in the registry.",
+                (double)machines->count);
+    metrics_one(metrics, "sallyport_machines_online", METRIC_GAUGE, "Machines that are connected.", (double)online);
+    metrics_begin(metrics, "sallyport_machine_up", METRIC_GAUGE, "Is the machine connected?");
+    for (size_t i = 0; i < machines->count; i++) {
+        const struct metric_label labels[] = {{"machine", machines->views[i].name}, {NULL, NULL}};
+        metrics_add(metrics, "sallyport_machine_up", labels, machines->views[i].online);
+    }
+    metrics_begin(metrics, "sallyport_machine_service_up", METRIC_GAUGE, "Does the service of the machine answer?");
+    for (size_t i = 0; i < machines->count; i++) {
+        const struct machine_view *view = &machines->views[i];
+        for (size_t j = 0; view->online && j < view->service_count; j++) {
+            const struct service *service = &view->services[j];
+            const struct metric_label labels[] = {{"machine", view->name},
+                                                  {"service", service->name},
+                                                  {"kind", service_kind_name(service->kind)},
+                                                  {NULL, NULL}};
+            metrics_add(metrics, "sallyport_machine_service_up", labels, service->up);
+        }
+    }
+    add_statuses(metrics, machines);
+}
+
+/* A metric whose samples differ in one label. */
+static void add_pair(struct metrics *metrics, const char *name, const char *help, const char *label,
+                     const char *const values[static 2], uint64_t first, uint64_t second) {
+    metrics_begin(metrics, name, METRIC_COUNTER, help);
+    metrics_add(metrics, name, (struct metric_label[]){{label, values[0]}, {NULL, NULL}}, (double)first);
+    metrics_add(metrics, name, (struct metric_label[]){{label, values[1]}, {NULL, NULL}}, (double)second);
+}
+
+static void add_relay(struct metrics *metrics, const struct web *web) {
+    struct relay_counters counters = {.streams_open = 0};
+    if (web->count)
+        web->count(web->count_ctx, &counters);
+    add_pair(metrics, "sallyport_ssh_logins_total", "SSH logins; each key that is refused counts.", "result",
+             (const char *const[]){"accepted", "refused"}, counters.logins_accepted, counters.logins_refused);
+    add_pair(metrics, "sallyport_streams_total", "Streams to services of machines that people asked for by SSH.",
+             "result", (const char *const[]){"opened", "refused"}, counters.streams_opened, counters.streams_refused);
+    add_pair(metrics, "sallyport_stream_bytes_total", "What those streams carried.", "direction",
+             (const char *const[]){"to_machines", "from_machines"}, counters.to_machines_bytes,
+             counters.from_machines_bytes);
+    metrics_one(metrics, "sallyport_streams_open", METRIC_GAUGE, "Those streams that are open.",
+                (double)counters.streams_open);
+}
+
+static void add_requests(struct metrics *metrics, const char *host, const uint64_t counts[static COUNTERS_CLASSES]) {
+    for (size_t i = 1; i < COUNTERS_CLASSES; i++) {
+        char class[8];
+        snprintf(class, sizeof(class), "%zuxx", i);
+        metrics_add(metrics, "sallyport_web_requests_total",
+                    (struct metric_label[]){{"host", host}, {"class", class}, {NULL, NULL}}, (double)counts[i]);
+    }
+}
+
+static void add_web(struct metrics *metrics, const struct web *web) {
+    int64_t not_after = tls_server_not_after(web->tls);
+    metrics_begin(metrics, "sallyport_web_requests_total", METRIC_COUNTER,
+                  "Requests to the relay's own pages and to services, by the class of the answer's status.");
+    add_requests(metrics, "relay", web->counters.page_requests);
+    add_requests(metrics, "service", web->counters.service_requests);
+    metrics_one(metrics, "sallyport_web_service_bytes_total", METRIC_COUNTER,
+                "Bodies and WebSocket traffic of services, both ways.", (double)web->counters.carried_bytes);
+    metrics_one(metrics, "sallyport_web_websockets_total", METRIC_COUNTER, "WebSockets that were opened.",
+                (double)web->counters.websockets_opened);
+    metrics_one(metrics, "sallyport_tls_failures_total", METRIC_COUNTER, "TLS handshakes that came to nothing.",
+                (double)web->counters.handshakes_failed);
+    metrics_one(metrics, "sallyport_web_connections", METRIC_GAUGE, "Connections of browsers.",
+                (double)web->conn_count);
+    metrics_one(metrics, "sallyport_web_listeners", METRIC_GAUGE, "Pages that are kept up to date.",
+                (double)web_events_count(web->events));
+    metrics_one(metrics, "sallyport_certificate_expiry_timestamp_seconds", METRIC_GAUGE,
+                "When the certificate ends, seconds since 1970 in UTC.", not_after ? (double)not_after : (double)NAN);
+}
+
+static int print(struct web_visit *visit, struct buf *body) {
+    const struct overview_source *source = &visit->web->source;
+    const struct metric_label version[] = {{"version", SALLYPORT_VERSION}, {NULL, NULL}};
+    struct metrics metrics = {.out = body};
+    struct policy_subject viewer;
+    struct overview machines;
+    int rc = store_user_subject(source->store, visit->asker->user.id, &viewer);
+    if (rc)
+        return rc;
+    rc = overview_load(source, &viewer, &machines);
+    policy_subject_fini(&viewer);
+    if (rc)
+        return rc;
+    metrics_begin(&metrics, "sallyport_build_info", METRIC_GAUGE, "The version of the relay.");
+    metrics_add(&metrics, "sallyport_build_info", version, 1);
+    metrics_process(&metrics, visit->web->started);
+    add_relay(&metrics, visit->web);
+    add_web(&metrics, visit->web);
+    add_machines(&metrics, &machines);
+    overview_fini(&machines);
+    return metrics.rc;
+}
+
+void web_metrics(struct web_visit *visit) {
+    struct buf body;
+    buf_init(&body);
+    int rc = print(visit, &body);
+    if (!rc) {
+        web_answer_body(visit, 200, "text/plain; version=0.0.4; charset=utf-8", &body);
+        return;
+    }
+    buf_fini(&body);
+    log_error("web: no metrics: %s", err_text(rc));
+    web_answer_api_error(visit, 500, "the metrics could not be made: the relay's log says why");
+}

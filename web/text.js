@@ -1,0 +1,93 @@
+// How things are said: amounts, times, and the lines to paste into a terminal.
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+const ROUTES = { lan: 'same network', direct: 'direct', punched: 'direct', relayed: 'via the relay' };
+const TITLES = { ssh: 'SSH', jupyter: 'Jupyter', tensorboard: 'TensorBoard', mlflow: 'MLflow', ollama: 'Ollama' };
+
+export function bytesText(bytes) {
+  let unit = 0;
+  let amount = bytes;
+  while (amount >= 1023.95 && unit < UNITS.length - 1) {
+    amount /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 || amount >= 100 ? Math.round(amount) : amount.toFixed(1)} ${UNITS[unit]}`;
+}
+
+export function durationText(ms) {
+  const s = Math.max(0, Math.floor(ms / 1000));
+  if (s < 60) {
+    return `${s} s`;
+  }
+  if (s < 3600) {
+    return `${Math.floor(s / 60)} min`;
+  }
+  if (s < 86400) {
+    return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+  }
+  return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
+}
+
+// Without the smaller unit, for what is long ago or far away.
+export function roughText(ms) {
+  return durationText(ms).split(' ').slice(0, 2).join(' ');
+}
+
+export function agoText(ms) {
+  return ms < 5000 ? 'just now' : `${durationText(ms)} ago`;
+}
+
+export function momentText(date) {
+  const today = date.toDateString() === new Date().toDateString();
+  return date.toLocaleString(undefined, today ? { timeStyle: 'short' } : { dateStyle: 'medium', timeStyle: 'short' });
+}
+
+export const routeText = (route) => ROUTES[route] ?? route;
+export const serviceTitle = (service) => TITLES[service.name] ?? service.name;
+
+export function loadText(status) {
+  const cpus = status.cpu_count ? ` on ${status.cpu_count} ${status.cpu_count === 1 ? 'CPU' : 'CPUs'}` : '';
+  return `${status.load_1m.toFixed(2)}${cpus}`;
+}
+
+// A browser by the name that it gives itself: "Firefox on Linux".
+export function agentText(agent) {
+  const browsers = [['Edg', 'Edge'], ['OPR/', 'Opera'], ['Firefox/', 'Firefox'], ['FxiOS/', 'Firefox'],
+    ['Chrome/', 'Chrome'], ['CriOS/', 'Chrome'], ['Safari/', 'Safari']];
+  const systems = [['Android', 'Android'], ['iPhone', 'iPhone'], ['iPad', 'iPad'], ['Windows', 'Windows'],
+    ['Mac OS X', 'macOS'], ['CrOS', 'ChromeOS'], ['Linux', 'Linux']];
+  const known = (list) => list.find(([mark]) => agent.includes(mark))?.[1];
+  const browser = known(browsers);
+  if (!browser) {
+    return agent.slice(0, 60) || 'An unknown browser';
+  }
+  const system = known(systems);
+  return system ? `${browser} on ${system}` : browser;
+}
+
+// Lines to paste
+
+const sshPort = (me) => (me.relay_port === 22 ? '' : ` -p ${me.relay_port}`);
+
+export function jumpLine(me, machine) {
+  const host = me.relay_host.includes(':') ? `[${me.relay_host}]` : me.relay_host;
+  const port = me.relay_port === 22 ? '' : `:${me.relay_port}`;
+  return `ssh -J ${me.name}@${host}${port} ${machine.name}`;
+}
+
+// Ports below 1024 are not for ordinary users to listen on.
+const localPort = (service) => (service.port < 1024 ? service.port + 8000 : service.port);
+
+export function forwardLine(me, machine, service) {
+  return `ssh -N -L ${localPort(service)}:${machine.name}:${service.port}${sshPort(me)} ${me.name}@${me.relay_host}`;
+}
+
+// Where a forwarded service is found then. Only the path is the machine's to say, and only within its own address.
+export function forwardedUrl(service) {
+  const url = new URL(`http://localhost:${localPort(service)}/`);
+  url.pathname = service.path ?? '/';
+  return url.href;
+}
+
+export const openPath = (machine, service) =>
+  `/open/${encodeURIComponent(machine.name)}/${encodeURIComponent(service.name)}`;
