@@ -80,6 +80,6 @@ export function makeShortLine(word, what) {
   const code = document.createElement('code');
   line.className = 'short-line';
   code.className = 'hidden';
-  line.append(makeCopy('chip', word, `, copy ${what}`), code);
+  line.append(makeCopy('chip', word, ` (copy ${what})`), code);
   return { line, code };
 }

@@ -10,6 +10,7 @@ enum {
     AUTHORITY_EXTRA = 9, /* brackets, a colon, a port, the end */
     HTTPS_PORT = 443,
     TICK_MS = 30000,
+    HOP_MS = 30000, /* from the click on a service to its host: one redirect */
 };
 
 /* "NAME" or "[ADDRESS]", with the port unless it is the one that URLs leave out. */
@@ -78,7 +79,7 @@ static int web_open(struct web *web, const struct web_config *config) {
     if (!rc)
         rc = web_events_new(web, &web->events);
     if (!rc)
-        rc = web_hops_new(web, &web->hops);
+        rc = web_hops_new(web->loop, HOP_MS, &web->hops);
     return rc ? rc : loop_timer_set(&web->tick, TICK_MS);
 }
 

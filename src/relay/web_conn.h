@@ -127,11 +127,18 @@ int web_rewrite_pass(const struct http_head *head, struct buf *out);
 
 /* web_hop.c: from the relay's host to a service's host, with a code that works once and for 30 s. */
 struct web_hops;
-int web_hops_new(struct web *web, struct web_hops **out); /* 0 or SP_ENOMEM */
+#define WEB_HOPS_MAX 512 /* codes that are under way at once; beyond that the oldest no longer works */
+int web_hops_new(struct loop *loop, unsigned life_ms, struct web_hops **out); /* 0 or SP_ENOMEM */
 void web_hops_free(struct web_hops *hops);                /* NULL is allowed */
 /* A code for this session to that service. 0, SP_ESYS. */
 int web_hop_make(struct web_hops *hops, int64_t session_id, int64_t machine_id, const char *service,
                  char code[static SECRET_TOKEN_LEN + 1]);
+struct web_hop {
+    int64_t session_id, machine_id;
+    char service[SP_NAME_SIZE];
+};
+/* Uses a code up. 0; SP_ENOENT: no such code, or used already; SP_EEXPIRED. */
+int web_hop_redeem(struct web_hops *hops, const char *code, struct web_hop *out);
 /* GET /open/MACHINE/SERVICE?to=PATH on the relay's host. */
 void web_hop_open(struct web_visit *visit);
 /* Where the browser goes after a login: on to the service that it was asked for, or to the machines. */

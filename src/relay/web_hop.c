@@ -11,34 +11,31 @@
 #include "sallyport/store/users.h"
 #include "web_conn.h"
 
-enum {
-    HOPS_MAX = 512, /* under way at once; beyond that the oldest no longer works */
-    LIFE_MS = 30000,
-};
 #define LIFE_COOKIE_S (30 * 86400) /* not longer than the session that it hangs on */
 #define PATH_SIZE 2048
 #define ENTER_PATH WEB_OWN_PATH "enter/"
 #define NEXT_COOKIE "__Host-sallyport-next"
 #define NEXT_S 600
 
-struct hop {
+struct entry {
     uint8_t code_hash[DIGEST_SIZE];
     uint64_t due; /* loop_now; 0: not in use */
-    int64_t session_id, machine_id;
-    char service[SP_NAME_SIZE];
+    struct web_hop hop;
 };
 
 struct web_hops {
-    struct web *web;
+    struct loop *loop;
+    unsigned life_ms;
     size_t next;
-    struct hop list[HOPS_MAX];
+    struct entry list[WEB_HOPS_MAX];
 };
 
-int web_hops_new(struct web *web, struct web_hops **out) {
+int web_hops_new(struct loop *loop, unsigned life_ms, struct web_hops **out) {
     struct web_hops *hops = calloc(1, sizeof(*hops));
     if (!hops)
         return SP_ENOMEM;
-    hops->web = web;
+    hops->loop = loop;
+    hops->life_ms = life_ms;
     *out = hops;
     return 0;
 }
@@ -49,32 +46,33 @@ void web_hops_free(struct web_hops *hops) {
 
 int web_hop_make(struct web_hops *hops, int64_t session_id, int64_t machine_id, const char *service,
                  char code[static SECRET_TOKEN_LEN + 1]) {
-    struct hop hop = {
-        .due = loop_now(hops->web->loop) + LIFE_MS, .session_id = session_id, .machine_id = machine_id};
-    int rc = str_copy(hop.service, sizeof(hop.service), service);
+    struct entry entry = {.due = loop_now(hops->loop) + hops->life_ms,
+                          .hop = {.session_id = session_id, .machine_id = machine_id}};
+    int rc = str_copy(entry.hop.service, sizeof(entry.hop.service), service);
     if (!rc)
         rc = secret_token(code);
     if (!rc)
-        rc = digest_sha256(code, SECRET_TOKEN_LEN, hop.code_hash);
+        rc = digest_sha256(code, SECRET_TOKEN_LEN, entry.code_hash);
     if (rc)
         return rc;
-    hops->list[hops->next] = hop;
-    hops->next = (hops->next + 1) % HOPS_MAX;
+    hops->list[hops->next] = entry;
+    hops->next = (hops->next + 1) % WEB_HOPS_MAX;
     return 0;
 }
 
-/* Uses a code up, right or not for this place. */
-static int redeem(struct web_hops *hops, const char *code, struct hop *out) {
+int web_hop_redeem(struct web_hops *hops, const char *code, struct web_hop *out) {
     uint8_t hash[DIGEST_SIZE];
     if (!secret_is_token(code) || digest_sha256(code, SECRET_TOKEN_LEN, hash))
         return SP_ENOENT;
-    for (size_t i = 0; i < HOPS_MAX; i++) {
-        struct hop *hop = &hops->list[i];
-        if (!hop->due || !secret_equal(hop->code_hash, hash, sizeof(hash)))
+    for (size_t i = 0; i < WEB_HOPS_MAX; i++) {
+        struct entry entry = hops->list[i];
+        if (!entry.due || !secret_equal(entry.code_hash, hash, sizeof(hash)))
             continue;
-        *out = *hop;
-        *hop = (struct hop){.due = 0};
-        return out->due > loop_now(hops->web->loop) ? 0 : SP_EEXPIRED;
+        hops->list[i] = (struct entry){.due = 0};
+        if (entry.due <= loop_now(hops->loop))
+            return SP_EEXPIRED;
+        *out = entry.hop;
+        return 0;
     }
     return SP_ENOENT;
 }
@@ -239,7 +237,7 @@ void web_hop_open(struct web_visit *visit) {
 }
 
 /* The session on the service's host: its cookie into `cookie`. */
-static int start_session(struct web_conn *conn, const struct hop *hop, struct session *session, char *cookie,
+static int start_session(struct web_conn *conn, const struct web_hop *hop, struct session *session, char *cookie,
                          size_t size) {
     struct store *store = conn->web->source.store;
     char token[SECRET_TOKEN_LEN + 1];
@@ -273,7 +271,7 @@ void web_hop_enter(struct web_conn *conn, const struct http_head *head) {
     char code[SECRET_TOKEN_LEN + 1] = "", to[PATH_SIZE], cookie[256];
     size_t prefix = strlen(ENTER_PATH), left = head->target.len - prefix;
     const char *at = head->target.at + prefix;
-    struct hop hop;
+    struct web_hop hop;
     struct machine machine;
     struct session session;
     if (purpose && memmem(purpose->value.at, purpose->value.len, "prefetch", 8)) {
@@ -286,7 +284,7 @@ void web_hop_enter(struct web_conn *conn, const struct http_head *head) {
     }
     if (left >= SECRET_TOKEN_LEN && (left == SECRET_TOKEN_LEN || at[SECRET_TOKEN_LEN] == '?'))
         memcpy(code, at, SECRET_TOKEN_LEN);
-    int rc = redeem(conn->web->hops, code, &hop);
+    int rc = web_hop_redeem(conn->web->hops, code, &hop);
     if (!rc)
         rc = store_machine_find(conn->web->source.store, conn->host.machine, &machine);
     if (!rc && (machine.id != hop.machine_id || strcmp(hop.service, conn->host.service) != 0))

@@ -39,7 +39,7 @@ struct http_seen {
     bool close, upgrading; /* named by Connection */
 };
 
-/* Notes one field. 0, or SP_EFORMAT for a Connection that is against the rules. */
+/* Notes one field, whose value lies in its line. 0, or SP_EFORMAT for one that is against the rules by itself. */
 int http_seen_note(struct http_seen *seen, const struct http_field *field, struct why *why);
 /* After the last field: sets all in `head` that follows from them. 0 or SP_EFORMAT. */
 int http_seen_request(const struct http_seen *seen, struct http_head *head, struct why *why);

@@ -25,13 +25,30 @@ static int note_connection(struct http_seen *seen, struct http_text list, struct
     return 0;
 }
 
+/* Some take a tab beside a value for part of it. */
+static bool is_tabbed(struct http_text value) {
+    const char *before = value.at - 1, *after = value.at + value.len;
+    while (*before == ' ')
+        before--;
+    while (*after == ' ')
+        after++;
+    return *before == '\t' || *after == '\t';
+}
+
+/* A field that delimits the message, or says for whom it is. */
+static int note_frame(unsigned *count, struct http_text *kept, struct http_text value, struct why *why) {
+    if (is_tabbed(value))
+        return http_refuse(why, "a tab stands beside the value of Host, Content-Length or Transfer-Encoding");
+    ++*count;
+    *kept = value;
+    return 0;
+}
+
 int http_seen_note(struct http_seen *seen, const struct http_field *field, struct why *why) {
     switch (field->name.len) {
     case 4:
-        if (http_text_is(field->name, "Host")) {
-            seen->hosts++;
-            seen->host = field->value;
-        }
+        if (http_text_is(field->name, "Host"))
+            return note_frame(&seen->hosts, &seen->host, field->value, why);
         break;
     case 7:
         if (http_text_is(field->name, "Upgrade")) {
@@ -44,18 +61,18 @@ int http_seen_note(struct http_seen *seen, const struct http_field *field, struc
             return note_connection(seen, field->value, why);
         break;
     case 14:
-        if (http_text_is(field->name, "Content-Length")) {
-            seen->lengths++;
-            seen->length = field->value;
-        }
+        if (http_text_is(field->name, "Content-Length"))
+            return note_frame(&seen->lengths, &seen->length, field->value, why);
+        break;
+    case 16: /* of no standard, but obeyed by some as if it were Connection */
+        if (http_text_is(field->name, "Proxy-Connection"))
+            seen->close |= http_list_has(field->value, "close");
         break;
     case 17:
-        if (http_text_is(field->name, "Transfer-Encoding")) {
-            seen->codings++;
-            seen->coding = field->value;
-        } else if (http_text_is(field->name, "Sec-WebSocket-Key")) {
+        if (http_text_is(field->name, "Transfer-Encoding"))
+            return note_frame(&seen->codings, &seen->coding, field->value, why);
+        if (http_text_is(field->name, "Sec-WebSocket-Key"))
             seen->keys++;
-        }
         break;
     default:
         break;
@@ -118,7 +135,7 @@ int http_seen_request(const struct http_seen *seen, struct http_head *head, stru
     head->host = seen->host;
     head->status = 0;
     /* What follows a wish to upgrade is of no known protocol until it is answered: some read no request there. */
-    head->keep = head->minor == 1 && !seen->close && !(seen->upgrading && seen->upgrades);
+    head->keep = head->minor == 1 && !seen->close && !seen->upgrades;
     head->websocket = names_websocket(seen, head) && http_text_equal(head->method, "GET") && seen->keys == 1 &&
                       head->framing == HTTP_NO_BODY;
     return 0;

@@ -33,12 +33,12 @@ class Front:
 
 class Stand:
     """Our web front in a program of its own: made-up machines, whose services are Unix sockets in the folder
-    `sockets`. It is a relay as far as a Visitor is concerned."""
+    `sockets`. It is a relay as far as a Visitor is concerned. Sessions live on in its folder."""
 
-    def __init__(self, world, sockets):
+    def __init__(self, world, sockets, port=0):
         self.folder = world.folder("stand")
-        with open(world.path("stand.log"), "wb") as log:
-            self.popen = subprocess.Popen([STAND, self.folder, "0", sockets], stdin=subprocess.PIPE,
+        with open(world.path("stand.log"), "ab") as log:
+            self.popen = subprocess.Popen([STAND, self.folder, str(port), sockets], stdin=subprocess.PIPE,
                                           stdout=subprocess.PIPE, stderr=log, text=True)
         world.at_end(self.close)
         self.pid = self.popen.pid
@@ -72,6 +72,8 @@ class Stand:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def close(self):
+        if self.popen.stdin.closed:
+            return
         self.popen.stdin.close()
         self.popen.wait(20)
         self.popen.stdout.close()

@@ -6,7 +6,7 @@ from tornado import ioloop
 
 from fronts import LARGE, SMALL, WEBSOCKET, Stand, nginx, upstreams
 from jupyter_cells import both_ways
-from lib import run
+from lib import free_port, run
 from live_pages import watch
 from table import KIB, cpu_s, kib, mb_s, median, per_s, percent, tenths_ms, us
 
@@ -105,9 +105,13 @@ def measure_cells(table, world, how, say):
 
 
 def measure_live(table, world, how, say):
-    """A stand of its own, in which nothing else has left memory behind."""
-    stand = Stand(world, world.folder("no-sockets"))
+    """A stand of its own, and started anew after the logins, so that nothing else has left memory behind."""
+    sockets = world.folder("no-sockets")
+    stand = Stand(world, sockets, free_port())
     visitors = [stand.visitor(f"admin{number}") for number in range(how.browsers)]
+    stand.close()
+    stand = Stand(world, sockets, stand.port)
+    visitors[0].ask("/")
     say(f"{how.browsers} live pages, {how.idle} s ...")
     loads = itertools.count()
     share, each = watch(stand, visitors, how.idle, lambda: stand.order(f"load {next(loads) % 16}"))

@@ -1,9 +1,9 @@
 /* How the relay's own parsers read streams of requests, for test_parsers.py. Standard input: a length (4 bytes, big
  * endian) and as many bytes, again and again. For each a line for every request, and one for how it ended:
- *   request METHOD TARGET HOST BODY SKIPPED    BODY in hexadecimal as it would be sent on, with "chunked:" before it
- *                                                when it is, "-" when there is none. SKIPPED: bytes of it that would not be sent
- *                                              on; missing when the body is cut off or refused
- *   end refused|more|close                   close: nothing is left, or nothing more would be read */
+ *   request METHOD TARGET HOST BODY SKIPPED    BODY in hexadecimal as it would be sent on, with "chunked:" before it when
+ *                                              it is, or "-" for none. SKIPPED: bytes of it that would not be sent on;
+ *                                              missing when the body is cut off or wrong
+ *   end refused|more|close                     close: nothing is left, or nothing more would be read */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,7 +15,8 @@
 
 #define STREAM_MAX ((size_t)1 << 20)
 
-/* Prints the body and how many bytes were skipped; its whole length in *used. 0, SP_EAGAIN when it is not whole, or SP_EFORMAT. */
+/* Prints the body and how many bytes were skipped; its whole length in *used. 0, SP_EAGAIN when it is not whole, or
+ * SP_EFORMAT. */
 static int print_body(const struct http_head *head, const uint8_t *bytes, size_t n, size_t *used) {
     struct http_body body;
     size_t at = 0, skipped = 0, pass, skip;

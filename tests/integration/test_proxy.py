@@ -602,7 +602,7 @@ class Ends(Proxy):
         browser = self.person("erin", admin=True)
         wire = self.stream(browser)
         me = json.loads(browser.ask("/api/v1/me").text)
-        answer = browser.ask("/api/v1/logout", method="POST", fields=[("X-Sallyport-Token", me.get("csrf", ""))])
+        answer = browser.ask("/api/v1/logout", method="POST", fields=[("X-Sallyport-Token", me["csrf_token"])])
         self.assertIn(answer.status, (200, 204))
         self.check_ended(wire)
         self.assertNotEqual(browser.ask("/page", "box1--app").status, 200)

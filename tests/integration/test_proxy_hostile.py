@@ -1,6 +1,7 @@
 """Whoever means ill at the web front: clients that smuggle, machines that lie, sites that are not ours."""
 import itertools
 import json
+import re
 import socket
 import struct
 import threading
@@ -12,6 +13,7 @@ from lib.app import App
 from lib.web import COOKIE, Visitor
 
 MEMORY = 20 << 20
+STATUS = re.compile(rb"HTTP/1\.[01] \d{3} ")
 WEBSOCKET = [("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"),
              ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")]
 SMUGGLED = "GET /smuggled HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -79,10 +81,6 @@ CHUNKS = (
 )
 
 
-def texts(cases):
-    return enumerate(cases)
-
-
 class Front(Case):
     config = ""
 
@@ -116,6 +114,13 @@ class Front(Case):
                 pass  # it had seen enough
             return wire.rest()
 
+    def status_or_end(self, wire, **how):
+        """The status of the next answer, None when the connection ends instead."""
+        try:
+            return wire.answer(**how).status
+        except EOFError:
+            return None
+
 
 class Smuggling(Front):
     def fill(self, text, mark):
@@ -127,7 +132,7 @@ class Smuggling(Front):
     def check_refused(self, said, mark, text, statuses=(400,)):
         status = said.split(b" ")[1:2]
         self.assertIn(status, [[str(one).encode()] for one in statuses], (text, said[:200]))
-        self.assertEqual(said.count(b"HTTP/1.1 "), 1, (text, said))
+        self.assertEqual(len(STATUS.findall(said)), 1, (text, said))
         self.assertIn(b"\r\nConnection: close\r\n", said.split(b"\r\n\r\n")[0] + b"\r\n", text)
         self.assertFalse(self.app.has(mark.encode()), f"it reached the machine: {text!r}")
 
@@ -182,7 +187,7 @@ class Smuggling(Front):
                 head = "POST /echo HTTP/1.1|Host: HOST|COOKIE|ORIGIN|Transfer-Encoding: chunked||"
                 said = self.raw(self.fill(head + text, "x"))
                 self.assertNotIn(b" 200 ", said[:13])
-                self.assertLessEqual(said.count(b"HTTP/1.1 "), 1)
+                self.assertLessEqual(len(STATUS.findall(said)), 1)
                 for request in self.app.seen("/echo")[before:]:
                     self.assertIsNone(request.digest, "the machine took it for a whole request")
         self.assertFalse(self.app.has(b"/smuggled"))
@@ -202,8 +207,8 @@ class Smuggling(Front):
                     self.assertNotIn("http2-settings", seen)
                     if fields is not upgrades[-1]:
                         self.assertNotIn("upgrade", seen)
-                wire.send(b"GET /smuggled HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-                self.assertNotIn(b" 200 ", wire.rest()[:13])
+                wire.send(SMUGGLED.encode())
+                self.assertIn(self.status_or_end(wire), (421, None))
         self.assertFalse(self.app.has(b"/smuggled"))
 
     def test_pipelined_to_another_host(self):
@@ -212,18 +217,15 @@ class Smuggling(Front):
             wire.send(self.browser.request("/echo?mine", "box1--app") +
                       self.browser.request("/echo?not-mine", "box1--other", cookie=self.browser.cookies["box1--app"]))
             self.assertEqual(wire.answer().status, 200)
-            self.assertNotIn(b" 200 ", wire.rest()[:13])
+            self.assertIn(self.status_or_end(wire), (401, 421, None))
         self.assertFalse(self.other.has(b"not-mine"))
         with self.browser.wire("box1--app") as wire:
             wire.send(self.browser.request("/echo?to-one", "box1--app") + self.browser.request("/echo?to-other", "box1--other"))
-            answers = [wire.answer().status]
-            try:
-                answers.append(wire.answer().status)
-            except EOFError:
-                answers.append(421)
-        self.assertIn(answers, ([200, 200], [200, 421]))
+            self.assertEqual(wire.answer().status, 200)
+            second = self.status_or_end(wire)
+        self.assertIn(second, (200, 421, None))
         self.assertFalse(self.app.has(b"to-other"), "a request went to the wrong machine")
-        self.assertEqual(self.other.has(b"to-other"), answers == [200, 200])
+        self.assertEqual(self.other.has(b"to-other"), second == 200)
 
 
 class Liar:
@@ -296,7 +298,7 @@ BAD_HEADS = (
     b"HTTP/1.1 200 O\0K\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n",
     b"HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 099 OK\r\nContent-Length: 0\r\n\r\n",
     b"HTTP/1.1 600 OK\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 OK\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1\r\n\r\n",
-    b"HTTP/2 200 OK\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.2 200\r\nX:\r\n\r\n"[:0] + b"HTTQ/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/2 200 OK\r\nContent-Length: 0\r\n\r\n", b"HTTQ/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
     b"ICY 200 OK\r\nContent-Length: 0\r\n\r\n", b"<html>as in 1991</html>\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n\r\n", b"\r\n\r\n", b"\0" * 200,
     b"\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b" HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
     b"HTTP/1.1  200 OK\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1\t200 OK\r\nContent-Length: 0\r\n\r\n",
@@ -370,8 +372,11 @@ class Lies(Front):
         for piece in (b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"):
             with self.browser.wire("box1--liar") as wire:
                 wire.send(self.browser.request(self.liar.tell(endless(b"", piece)), "box1--liar"))
-                said = wire.rest() if not wire.socket.settimeout(60 * STRETCH) else b""
-                self.assertLess(said.count(b"HTTP/1.1 10"), 200)
+                for _ in range(200):
+                    status = self.status_or_end(wire, final=False)
+                    if status in (502, None):
+                        break
+                self.assertIn(status, (502, None))
         self.check_memory(before)
 
     def test_bodies_that_are_cut_off(self):
@@ -418,13 +423,10 @@ class Lies(Front):
                 wire.send(self.browser.request(self.liar.tell(said, stay), "box1--liar") +
                           self.browser.request("/next", "box1--liar"))
                 self.assertEqual(wire.answer().body, b"hello")
-                self.assertNotIn(b"poison", wire.rest() if wire.socket.settimeout(3) else self.one_more(wire))
-
-    def one_more(self, wire):
-        try:
-            return wire.answer().body
-        except EOFError:
-            return b""
+                try:
+                    self.assertEqual(wire.answer().body, b"ok")
+                except EOFError:
+                    pass
 
     def test_closed_after_each_byte(self):
         whole = (OK + b"Set-Cookie: a=1\r\nContent-Length: 20\r\n\r\n" + b"b" * 20,

@@ -45,12 +45,12 @@ struct http_head {
  * (400); `why` says what, without quoting. HTTP_UNTIL_END does not happen. Refused are, beside what the grammar
  * excludes: bare CR or LF, obs-fold, control characters and bytes over 0x7f in the request line, blanks before ':', an
  * empty line at the start, targets other than origin-form, no Host or several, Content-Length that is double, in a list,
- * or not digits, Transfer-Encoding other than exactly `chunked`, both together, either with HTTP/1.0, `Connection`
- * naming a field of the frame (Host, Content-Length, Transfer-Encoding ...). */
+ * or not digits, Transfer-Encoding other than exactly `chunked`, both together, either with HTTP/1.0, a tab beside the
+ * value of one of these or of Host, `Connection` naming a field of the frame, CONNECT. */
 int http_request_parse(const uint8_t *bytes, size_t n, struct http_head *out, size_t *head_len, struct why *why);
 
-/* The same for a response. `to_head`: the request was HEAD; `upgrade`: it asked for websocket (101 is SP_EFORMAT
- * else, and a 101 must name that upgrade). */
+/* The same for a response, but that one of HTTP/1.0 may have a Content-Length. `to_head`: the request was HEAD;
+ * `upgrade`: it asked for websocket (101 is SP_EFORMAT else, and a 101 must name that upgrade). */
 int http_response_parse(const uint8_t *bytes, size_t n, bool to_head, bool upgrade, struct http_head *out,
                         size_t *head_len, struct why *why);
 

@@ -1,100 +1,21 @@
-// The page of machines in a real Chromium, in front of the real web code with made-up machines behind it (stand.c).
-// Wants STAND (the program) and, when it lies elsewhere than in Debian, CHROMIUM.
+// The page of machines in a real Chromium, in front of the real web code with made-up machines behind it (stand.c):
+// what it shows, what it does, and whether everybody can use it. What is live about it is in live.test.mjs.
+// Wants STAND (the program), WEB (the folder of the page's files) and, when it lies elsewhere than in Debian, CHROMIUM.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { chromium } from 'playwright-core';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { MACHINE, base, card, check, logIn, openBrowser, openTab, prepare, world } from './stand.mjs';
 
-const STAND = process.env.STAND;
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync'];
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const MACHINE = '#machines > li';
+const SIZE_MAX = 60 * 1024;
 
-class Stand {
-  async start(dir, port) {
-    this.child = spawn(STAND, [dir, String(port)], { stdio: ['pipe', 'pipe', 'inherit'] });
-    this.answers = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
-    this.port = Number((await this.answers.next()).value);
-    assert.ok(this.port > 0, 'the stand started');
-    return this;
-  }
+prepare();
 
-  async order(line) {
-    this.child.stdin.write(`${line}\n`);
-    return (await this.answers.next()).value;
-  }
-
-  // Without a word to anybody, as a crash would.
-  async kill() {
-    const gone = once(this.child, 'exit');
-    this.child.kill('SIGKILL');
-    await gone;
-  }
-
-  async stop() {
-    if (this.child.exitCode === null && this.child.signalCode === null) {
-      const gone = once(this.child, 'exit');
-      this.child.stdin.end();
-      const [code] = await gone;
-      assert.equal(code, 0, 'the stand ended well');
-    }
-  }
-}
-
-let browser;
-let dir;
-let stand;
-let context;
-let page;
-let complaints;
-
-before(async () => {
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
-});
-
-after(async () => {
-  await browser.close();
-});
-
-async function open(options = {}) {
-  context = await browser.newContext({ ignoreHTTPSErrors: true, ...options });
-  page = await context.newPage();
-  page.on('console', (message) => complaints.push(message.text()));
-  page.on('pageerror', (error) => complaints.push(String(error)));
-  page.on('dialog', (dialog) => { complaints.push(`dialog ${dialog.message()}`); dialog.dismiss(); });
-}
-
-beforeEach(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'sallyport-page-'));
-  stand = await new Stand().start(dir, 0);
-  complaints = [];
-  await open();
-});
-
-afterEach(async () => {
-  await context.close();
-  await stand.stop();
-  rmSync(dir, { recursive: true });
-});
-
-const base = () => `https://localhost:${stand.port}`;
-
-async function logIn(name = 'ada') {
-  await page.goto(base() + await stand.order(`login ${name}`));
-  await page.waitForFunction(() => document.getElementById('user')?.textContent);
-}
-
-const card = (name) => page.locator(MACHINE).filter({ has: page.getByRole('heading', { name, exact: true }) });
+const names = (page = world.page) => page.locator(`${MACHINE} h2`).allTextContents();
 
 test('a login link works once and leads to the machines', async () => {
+  const { page, stand, context } = world;
   await page.goto(base());
   assert.equal(await page.locator('code').first().textContent(), `ssh -p ${stand.port} NAME@localhost login`);
   const link = base() + await stand.order('login ada');
@@ -106,20 +27,42 @@ test('a login link works once and leads to the machines', async () => {
   const [cookie] = await context.cookies();
   assert.equal(cookie.name, '__Host-sallyport');
   assert.ok(cookie.httpOnly && cookie.secure && cookie.sameSite === 'Lax' && cookie.path === '/');
+  assert.deepEqual(world.complaints, []);
   const again = await page.goto(link);
   assert.equal(again.status(), 403);
   await page.getByRole('heading', { name: 'This link does not work' }).waitFor();
 });
 
 test('machines say how they are and how to get there', async () => {
+  const { page, stand } = world;
   await logIn();
   const box1 = card('box1');
   await box1.waitFor();
   const text = await box1.innerText();
   for (const part of ['Online', 'via the relay', '5 d 4 h', '11.24 on 16 CPUs', '41.0 GiB of 64.0 GiB', 'Disk /data',
-    '3.7 TiB of 3.9 TiB, nearly full', 'jupyter-server 1.23.3, /home/ann/notebooks', 'not running']) {
+    '3.7 TiB of 3.9 TiB, nearly full', 'jupyter-server 1.23.3, /home/ann/notebooks', 'train.ipynb python3, running',
+    'plots.ipynb python3, idle', 'and 1 more', 'not running']) {
     assert.ok(text.includes(part), `"${part}" in ${text}`);
   }
+  assert.deepEqual(await box1.locator('.line:visible code').allTextContents(), [
+    `ssh -J ada@localhost:${stand.port} box1`,
+    `ssh -N -L 5432:box1:5432 -p ${stand.port} ada@localhost`,
+  ]);
+  const links = await box1.locator('a:visible').evaluateAll((all) => all.map((one) => [one.getAttribute('href'),
+    one.target, one.rel, one.textContent]));
+  assert.deepEqual(links, [['/open/box1/jupyter', '_blank', 'noopener', 'Open jupyter on box1 in a new tab']]);
+  const meter = box1.getByRole('meter', { name: 'Memory' });
+  assert.equal(await meter.getAttribute('aria-valuenow'), '64');
+  assert.match(await card('attic').innerText(), /Never connected/);
+  assert.deepEqual(await names(), ['box1', 'box2', 'attic']);
+  assert.equal(await page.locator('#why').isVisible(), false);
+});
+
+test('where services cannot have names, it gives lines instead of links, and says why', async () => {
+  const { page, stand } = world;
+  await logIn('ada', '127.0.0.1');
+  const box1 = card('box1');
+  await box1.waitFor();
   assert.deepEqual(await box1.locator('.line:visible code').allTextContents(), [
     `ssh -J ada@localhost:${stand.port} box1`,
     `ssh -N -L 8888:box1:8888 -p ${stand.port} ada@localhost`,
@@ -127,81 +70,43 @@ test('machines say how they are and how to get there', async () => {
   ]);
   const link = box1.getByRole('link', { name: 'http://localhost:8888/' });
   assert.equal(await link.getAttribute('href'), 'http://localhost:8888/');
-  const meter = box1.getByRole('meter', { name: 'Memory' });
-  assert.equal(await meter.getAttribute('aria-valuenow'), '64');
-  assert.match(await card('attic').innerText(), /Never connected/);
-  assert.deepEqual(await page.locator(`${MACHINE} h2`).allTextContents(), ['box1', 'box2', 'attic']);
+  assert.equal(await box1.locator('a:visible').count(), 1);
+  assert.match(await page.locator('#why').innerText(), /by an address and not by a name\. At https:\/\/localhost:\d+\/ they can\./);
 });
 
 test('copy buttons copy, and say so', async () => {
+  const { page, stand, context } = world;
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   await logIn();
-  const button = page.getByRole('button', { name: 'Copy the line for jupyter on box1' });
-  await button.click();
+  await page.getByRole('button', { name: 'Copy the line for postgres on box1' }).click();
   await page.waitForFunction(() => document.getElementById('said').textContent === 'Copied');
-  assert.equal(await page.evaluate(() => navigator.clipboard.readText()),
-    `ssh -N -L 8888:box1:8888 -p ${stand.port} ada@localhost`);
+  const clipboard = () => page.evaluate(() => navigator.clipboard.readText());
+  assert.equal(await clipboard(), `ssh -N -L 5432:box1:5432 -p ${stand.port} ada@localhost`);
   assert.match(await card('box1').innerText(), /Copied/);
-  await page.getByRole('button', { name: 'Copy the line for jupyter on box1' }).waitFor();
+  await page.getByRole('button', { name: 'Copy the line for postgres on box1' }).waitFor();
+  await page.getByRole('radio', { name: 'Table' }).check();
+  await page.getByRole('button', { name: 'SSH (copy the line for ssh on box2)' }).click();
+  await page.getByRole('button', { name: 'Copied' }).waitFor();
+  assert.equal(await clipboard(), `ssh -J ada@localhost:${stand.port} box2`);
+  await page.getByRole('button', { name: 'SSH (copy the line for ssh on box2)' }).waitFor();
 });
 
 test('copying works without the clipboard interface, too', async () => {
+  const { page, stand } = world;
   await page.addInitScript(() => Object.defineProperty(navigator, 'clipboard', { value: undefined }));
   await logIn();
+  const copied = () => page.evaluate(() => String(getSelection()));
   await page.getByRole('button', { name: 'Copy the line for ssh on box2' }).click();
-  assert.equal(await page.evaluate(() => String(getSelection())), `ssh -J ada@localhost:${stand.port} box2`);
-});
-
-test('it refreshes itself and nobody loses his place', async () => {
-  await logIn();
-  await card('box2').waitFor();
-  await page.evaluate(() => {
-    const cards = [...document.querySelectorAll('#machines > li')];
-    const box2 = cards.find((node) => node.querySelector('h2').textContent === 'box2');
-    box2.mark = 'same';
-    box2.querySelector('[data-copy]').focus();
-    getSelection().selectAllChildren(box2.querySelector('code'));
-  });
-  await stand.order('show offline');
-  await card('box1').getByText('Offline since').waitFor();
-  const state = await page.evaluate(() => ({
-    mark: document.activeElement.closest('li.machine')?.mark,
-    selection: String(getSelection()),
-  }));
-  assert.deepEqual(state, { mark: 'same', selection: `ssh -J ada@localhost:${stand.port} box2` });
-  assert.equal(await card('box1').locator('.line:visible').count(), 0);
-  assert.equal(await page.locator('#summary').textContent(), '1 of 3 online');
-  await stand.order('show home');
-  await card('box1').getByText('Online').waitFor();
-  assert.deepEqual(await page.locator(`${MACHINE} h2`).allTextContents(), ['box1', 'box2', 'attic']);
-  assert.equal(await page.evaluate(() => document.activeElement.closest('li.machine')?.mark), 'same');
-  await stand.order('show empty');
-  await page.getByText('No machines yet').waitFor();
-  assert.deepEqual(complaints, []);
-});
-
-test('it rests while nobody looks and is quick when somebody does', async () => {
-  await logIn();
-  await card('box1').waitFor();
-  let asked = 0;
-  page.on('request', () => { asked += 1; });
-  const look = (hidden) => page.evaluate((value) => {
-    Object.defineProperty(document, 'hidden', { value, configurable: true });
-    document.dispatchEvent(new Event('visibilitychange'));
-  }, hidden);
-  await look(true);
-  await page.waitForTimeout(500);
-  asked = 0;
-  await page.waitForTimeout(4000);
-  assert.equal(asked, 0);
-  const request = page.waitForRequest(/machines/, { timeout: 1000 });
-  await look(false);
-  await request;
+  assert.equal(await copied(), `ssh -J ada@localhost:${stand.port} box2`);
+  await page.getByRole('radio', { name: 'Table' }).check();
+  await page.getByRole('button', { name: 'SSH (copy the line for ssh on box1)' }).click();
+  assert.equal(await copied(), `ssh -J ada@localhost:${stand.port} box1`);
 });
 
 test('what machines say is text and nothing else', async () => {
+  const { page, stand } = world;
   await stand.order('show hostile');
-  await logIn();
+  await logIn('ada', '127.0.0.1');
   await card('box1').waitFor();
   const text = await card('box1').innerText();
   assert.ok(text.includes("<img src=x onerror=document.title='owned'>"));
@@ -212,44 +117,225 @@ test('what machines say is text and nothing else', async () => {
   assert.deepEqual(await card('box1').locator('a:visible').evaluateAll((all) => all.map((one) => one.href)),
     ['http://localhost:8080//evil.example/%3F%22onclick=alert(1)', 'http://localhost:8889//evil.example/']);
   assert.ok(text.includes('ssh -N -L 8080:box1:80 '));
-  assert.deepEqual(complaints, []);
+  assert.deepEqual(world.complaints, []);
 });
 
-test('it says when the relay is gone, and recovers by itself', async () => {
+test('the filter finds machines by name, state and what runs there', async () => {
+  const { page } = world;
   await logIn();
   await card('box1').waitFor();
-  const port = stand.port;
-  await stand.kill();
-  const trouble = page.locator('#trouble');
-  await trouble.waitFor();
-  assert.match(await trouble.textContent(), /does not answer\. What you see is from \d/);
-  await page.evaluate(AXE);
-  assert.deepEqual(await violations(), []);
-  stand = await new Stand().start(dir, port);
-  await trouble.waitFor({ state: 'hidden' });
-  assert.equal(await page.locator('#summary').textContent(), '2 of 3 online');
+  await page.keyboard.press('/');
+  const filter = page.getByRole('searchbox');
+  assert.ok(await filter.evaluate((node) => node === document.activeElement));
+  for (const [typed, found] of [['BOX', ['box1', 'box2']], ['box 2', ['box2']], ['jupyter', ['box1']],
+    ['train', ['box1']], ['offline', ['attic']], ['ssh', ['box1', 'box2']], ['/', []]]) {
+    await filter.fill(typed);
+    assert.deepEqual(await names(), found, typed);
+  }
+  await page.getByText('Nothing matches “/”.').waitFor();
+  assert.equal(await page.locator('#summary').textContent(), '2 of 3 online, 0 shown');
+  await page.waitForFunction(() => document.getElementById('said').textContent === '0 machines shown');
+  await page.getByRole('button', { name: 'Show all' }).click();
+  assert.deepEqual(await names(), ['box1', 'box2', 'attic']);
+  await filter.fill('box2');
+  await filter.press('Escape');
+  assert.equal(await filter.inputValue(), '');
+  assert.equal((await names()).length, 3);
+});
+
+test('the order, the table and the filter are remembered', async () => {
+  const { page, stand } = world;
+  await logIn();
+  await card('box1').waitFor();
+  await page.getByLabel('Sort').selectOption('name');
+  assert.deepEqual(await names(), ['attic', 'box1', 'box2']);
+  await page.getByLabel('Sort').selectOption('load');
+  assert.deepEqual(await names(), ['box1', 'box2', 'attic']);
+  await stand.order('load 0');
   await stand.order('show offline');
-  await card('box1').getByText('Offline since').waitFor();
+  await page.waitForFunction(() => document.querySelector('#machines h2').textContent === 'box2');
+  await page.getByLabel('Sort').selectOption('seen');
+  assert.deepEqual(await names(), ['box2', 'box1', 'attic']);
+  await stand.order('show home');
+  await page.getByRole('radio', { name: 'Table' }).check();
+  await page.getByRole('searchbox').fill('box');
+  await page.reload();
+  const rows = page.getByRole('rowheader');
+  await rows.first().waitFor();
+  assert.deepEqual(await rows.allTextContents(), ['box1', 'box2']);
+  assert.equal(await page.getByLabel('Sort').inputValue(), 'seen');
+  assert.equal(await page.getByRole('searchbox').inputValue(), 'box');
+  assert.equal(await page.locator(MACHINE).count(), 0);
+  const cells = await page.getByRole('row', { name: 'box1' }).getByRole('cell').allInnerTexts();
+  assert.deepEqual(cells.slice(0, 5), ['Online', 'via the relay', '0.00 on 16 CPUs', '64 %', '95 %']);
+  assert.deepEqual(await page.getByRole('row', { name: 'box1' }).getByRole('link').evaluateAll(
+    (all) => all.map((one) => one.getAttribute('href'))), ['/open/box1/jupyter']);
+  // A new tab has the same form, and begins with all machines.
+  const tab = await world.context.newPage();
+  await tab.goto(base());
+  await tab.getByRole('rowheader').first().waitFor();
+  assert.deepEqual(await tab.getByRole('rowheader').allTextContents(), ['box1', 'box2', 'attic']);
 });
 
-test('a session that ends leads to the login page', async () => {
+test('it works where nothing can be remembered', async () => {
+  const { page } = world;
+  await page.addInitScript(() => {
+    for (const name of ['localStorage', 'sessionStorage']) {
+      Object.defineProperty(window, name, { get() { throw new Error('forbidden'); } });
+    }
+  });
   await logIn();
-  await card('box1').waitFor();
-  await stand.order('logout');
-  await page.getByRole('heading', { name: 'Log in' }).waitFor();
+  await page.getByRole('radio', { name: 'Table' }).check();
+  await page.getByRole('rowheader', { name: 'box1' }).waitFor();
+  assert.deepEqual(world.complaints, []);
 });
 
-test('logging out ends the session', async () => {
+test('the first machine: a name, a line to paste, and it is here', async () => {
+  const { page, stand } = world;
+  await stand.order('show empty');
   await logIn();
+  const empty = page.locator('#empty');
+  await empty.getByLabel('Name of the machine').fill('Box 1');
+  await empty.getByRole('button', { name: 'Make the line' }).click();
+  await empty.getByText('A name has 3 to 31').waitFor();
+  assert.equal(await empty.getByLabel('Name of the machine').getAttribute('aria-invalid'), 'true');
+  await empty.getByLabel('Name of the machine').fill('box5');
+  await empty.getByLabel('Name of the machine').press('Enter');
+  await empty.getByText('Waiting for box5').waitFor();
+  assert.match(await empty.locator('code').textContent(),
+    new RegExp(`^sallyport-agent join 'sallyport://localhost:${stand.port}/[\\w-]{43}#SHA256:A{43}'$`));
+  await check('an invite line');
+  await stand.order('join box5');
+  await card('box5').getByText('Online').waitFor();
+  assert.equal(await empty.isVisible(), false);
+  assert.deepEqual(world.complaints, []);
+});
+
+test('a further machine', async () => {
+  const { page, stand } = world;
+  await logIn();
+  const open = page.getByRole('button', { name: 'Add a machine' });
+  await open.click();
+  const dialog = page.getByRole('dialog', { name: 'Add a machine' });
+  const name = dialog.getByLabel('Name of the machine');
+  assert.ok(await name.evaluate((node) => node === document.activeElement));
+  await name.fill('box5');
+  await name.press('Enter');
+  await dialog.getByText('Waiting for box5').waitFor();
+  assert.equal(await dialog.getByText('already').isVisible(), false);
+  await stand.order('join box5');
+  await dialog.getByText('box5 is here.').waitFor();
+  // One that is there comes anew: it is not here before it has gone.
+  await name.fill('box1');
+  await name.press('Enter');
+  await dialog.getByText('A machine of this name is here already').waitFor();
+  await dialog.getByText('Waiting for box1').waitFor();
+  await stand.order('show offline');
+  await card('box1').getByText('Offline').waitFor();
+  await stand.order('show home');
+  await dialog.getByText('box1 is here.').waitFor();
+  await page.keyboard.press('Escape');
+  assert.equal(await dialog.isVisible(), false);
+  assert.ok(await open.evaluate((node) => node === document.activeElement));
+  await open.click();
+  assert.equal(await name.inputValue(), '');
+  assert.equal(await dialog.locator('code').isVisible(), false);
+  await dialog.getByRole('button', { name: 'Close' }).click();
+  assert.deepEqual(world.complaints, []);
+});
+
+test('an order that fails says why, in the words of the relay', async () => {
+  const { page } = world;
+  await logIn();
+  await page.route(/\/api\/v1\/invites$/, (route) => route.fulfill({ status: 409, json: { error: 'it is too late' } }));
+  await page.getByRole('button', { name: 'Add a machine' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Add a machine' });
+  await dialog.getByLabel('Name of the machine').fill('box5');
+  await dialog.getByRole('button', { name: 'Make the line' }).click();
+  await dialog.getByRole('alert').getByText('No line was made: it is too late.').waitFor();
+  await page.unroute(/\/api\/v1\/invites$/);
+  await dialog.getByRole('button', { name: 'Make the line' }).click();
+  await dialog.getByText('Waiting for box5').waitFor();
+  assert.equal(await dialog.getByRole('alert').isVisible(), false);
+});
+
+test('members are not offered what they may not do', async () => {
+  const { page } = world;
+  await logIn('bob');
+  await page.getByText('Nobody has given you a machine yet.').waitFor();
+  assert.equal(await page.getByLabel('Name of the machine').isVisible(), false);
+  assert.equal(await page.getByRole('button', { name: 'Add a machine' }).isVisible(), false);
+});
+
+test('sessions are listed, and ended one by one', async () => {
+  const { page, stand, browser } = world;
+  const phone = await browser.newContext({ ignoreHTTPSErrors: true,
+    userAgent: 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile/15E148 Safari/604.1' });
+  try {
+    const other = await phone.newPage();
+    await other.goto(base() + await stand.order('login ada'));
+    await other.waitForSelector(MACHINE);
+    await logIn();
+    await page.getByRole('button', { name: 'Sessions' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Where you are logged in' });
+    await dialog.getByText('Safari on iPhone').first().waitFor();
+    const rows = await dialog.getByRole('listitem').allInnerTexts();
+    assert.equal(rows.length, 2);
+    assert.equal(rows.filter((row) => /Chrome on Linux this browser\s+127\.0\.0\.1 · logged in .* · ends in 29 d/
+      .test(row)).length, 1, String(rows));
+    await dialog.getByRole('button', { name: 'End the session of Safari on iPhone, 127.0.0.1' }).click();
+    await dialog.getByText('Safari on iPhone').first().waitFor({ state: 'detached' });
+    await other.getByRole('heading', { name: 'Log in' }).waitFor();
+    assert.equal(await dialog.getByRole('listitem').count(), 1);
+    await dialog.getByRole('button', { name: 'Log out', exact: true }).click();
+    await page.getByRole('heading', { name: 'Log in' }).waitFor();
+  } finally {
+    await phone.close();
+  }
+});
+
+test('logging out everywhere ends all sessions', async () => {
+  const { page, stand, browser } = world;
+  const elsewhere = await browser.newContext({ ignoreHTTPSErrors: true });
+  try {
+    const other = await elsewhere.newPage();
+    await other.goto(base() + await stand.order('login ada'));
+    await other.waitForSelector(MACHINE);
+    await logIn();
+    await page.getByRole('button', { name: 'Sessions' }).click();
+    await page.getByRole('button', { name: 'Log out everywhere' }).click();
+    await page.getByRole('heading', { name: 'Log in' }).waitFor();
+    await other.getByRole('heading', { name: 'Log in' }).waitFor();
+  } finally {
+    await elsewhere.close();
+  }
+});
+
+test('logging out ends the session, in all tabs', async () => {
+  const { page, context } = world;
+  await logIn();
+  const tab = await openTab();
   const kept = await context.cookies();
-  await page.getByRole('button', { name: 'Log out' }).click();
+  await page.getByRole('button', { name: 'Log out', exact: true }).click();
   await page.getByRole('heading', { name: 'Log in' }).waitFor();
+  await tab.getByRole('heading', { name: 'Log in' }).waitFor();
   assert.deepEqual(await context.cookies(), []);
   await context.addCookies(kept);
   assert.equal((await context.request.get(`${base()}/api/v1/me`)).status(), 401);
 });
 
+test('orders still work after another tab has logged in anew', async () => {
+  const { page, stand, context } = world;
+  await logIn();
+  const tab = await context.newPage();
+  await tab.goto(base() + await stand.order('login ada'));
+  await tab.waitForSelector(MACHINE);
+  await page.getByRole('button', { name: 'Log out', exact: true }).click();
+  await page.getByRole('heading', { name: 'Log in' }).waitFor();
+});
+
 test('other sites cannot log anybody out', async () => {
+  const { context } = world;
   await logIn();
   const other = await context.newPage();
   await other.route('https://evil.example/', (route) => route.fulfill({ contentType: 'text/html', body: '<p>hello' }));
@@ -262,61 +348,107 @@ test('other sites cannot log anybody out', async () => {
     form.submit();
   }, `${base()}/api/v1/logout`);
   await other.waitForURL(/logout/);
-  assert.match(await other.content(), /does not come from/);
+  assert.match(await other.content(), /not logged in|does not come from/);
   assert.equal((await context.request.get(`${base()}/api/v1/me`)).status(), 200);
 });
 
-test('members without machines are told whom to ask', async () => {
-  await logIn('bob');
-  await page.getByText('Nobody has given you a machine yet.').waitFor();
-  assert.ok(!(await page.locator('main').innerText()).includes('invite machine'));
-});
-
 test('everything can be reached by keyboard', async () => {
+  const { page } = world;
   await logIn();
   await card('box1').waitFor();
   const seen = [];
-  for (let i = 0; i < 9; i += 1) {
+  for (let i = 0; i < 14; i += 1) {
     await page.keyboard.press('Tab');
     seen.push(await page.evaluate(() => {
       const node = document.activeElement;
-      const style = getComputedStyle(node);
-      return `${node.innerText.trim().split('\n')[0]}${style.outlineStyle === 'solid' ? '' : ' (no outline)'}`;
+      const shown = node.type === 'radio' ? node.nextElementSibling : node;
+      const name = node.innerText.trim().split('\n')[0] || node.id || node.value;
+      return `${name}${getComputedStyle(shown).outlineStyle === 'solid' ? '' : ' (no outline)'}`;
     }));
   }
-  assert.deepEqual(seen.slice(0, 5), ['Skip to the machines', 'Sallyport', 'Log out', 'Copy', 'Copy']);
-  assert.ok(!seen.some((one) => one.includes('no outline')), String(seen));
+  assert.deepEqual(seen, ['Skip to the machines', 'Sallyport', 'Sessions', 'Log out', 'Add a machine', 'filter',
+    'By state', 'cards', 'Copy', 'Open', 'Copy', 'Copy', seen[12], seen[13]]);
+  assert.ok(!seen.slice(0, 12).some((one) => one.includes('no outline')), String(seen));
+  await page.getByRole('radio', { name: 'Cards' }).focus();
+  await page.keyboard.press('ArrowRight');
+  await page.getByRole('rowheader', { name: 'box1' }).waitFor();
 });
 
-async function violations() {
-  const result = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
-  return result.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target).join(', ')}`);
-}
+test('cards leave no holes between them', async () => {
+  const { page } = world;
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await logIn();
+  await card('attic').waitFor();
+  const boxes = await Promise.all(['box1', 'box2', 'attic'].map((name) => card(name).boundingBox()));
+  const gap = boxes[2].y - (boxes[1].y + boxes[1].height);
+  assert.ok(boxes[0].y === boxes[1].y && boxes[2].x === boxes[1].x && gap >= 18 && gap < 30, JSON.stringify(boxes));
+});
+
+test('all files of the page together are small', () => {
+  const files = readdirSync(process.env.WEB).filter((name) => /\.(html|css|js|svg)$/.test(name));
+  assert.ok(files.length > 10);
+  const size = files.reduce((sum, name) => sum + gzipSync(readFileSync(join(process.env.WEB, name))).length, 0);
+  assert.ok(size < SIZE_MAX, `${size} bytes compressed`);
+});
+
+// What has to be shown before the page is looked at; each begins with the machines as cards, unless it says otherwise.
+const SCENES = {
+  home: async () => {},
+  table: () => world.page.getByRole('radio', { name: 'Table' }).check(),
+  'nothing found': () => world.page.getByRole('searchbox').fill('nowhere'),
+  'add a machine': async () => {
+    await world.page.getByRole('button', { name: 'Add a machine' }).click();
+    await world.page.locator('#dialog-invite input').fill('box5');
+    await world.page.locator('#dialog-invite input').press('Enter');
+    await world.page.getByText('Waiting for box5').waitFor();
+  },
+  'a bad name': async () => {
+    await world.page.getByRole('button', { name: 'Add a machine' }).click();
+    await world.page.locator('#dialog-invite input').press('Enter');
+    await world.page.getByText('A name has 3 to 31').waitFor();
+  },
+  sessions: async () => {
+    await world.page.getByRole('button', { name: 'Sessions' }).click();
+    await world.page.getByText('this browser').waitFor();
+  },
+};
 
 for (const colorScheme of ['light', 'dark']) {
   for (const width of [360, 1440]) {
     test(`every page is accessible and fits, ${colorScheme}, ${width} px`, async () => {
-      await context.close();
-      await open({ colorScheme, viewport: { width, height: 900 }, reducedMotion: 'reduce' });
-      const check = async (what) => {
-        await page.evaluate(AXE);
-        assert.deepEqual(await violations(), [], what);
-        const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-        assert.ok(over <= 0, `${what} is ${over} px too wide`);
+      await world.context.close();
+      await openBrowser({ colorScheme, viewport: { width, height: 900 }, reducedMotion: 'reduce' });
+      const { page, stand } = world;
+      const look = async (what) => {
+        await check(what);
+        if (process.env.SHOTS) {
+          const name = `${what.replace(/\W+/g, '-')}-${colorScheme}-${width}.png`;
+          await page.screenshot({ path: join(process.env.SHOTS, name), fullPage: true });
+        }
       };
       for (const path of ['/', '/login/wrong', '/nothing']) {
         await page.goto(base() + path);
-        await check(path);
+        await look(`page ${path}`);
       }
       await logIn();
-      for (const scene of ['home', 'offline', 'hostile', 'empty']) {
+      for (const [name, show] of Object.entries(SCENES)) {
+        await page.reload();
+        await page.waitForSelector(MACHINE);
+        await show();
+        await look(name);
+        await page.evaluate(() => { localStorage.clear(); sessionStorage.clear(); });
+      }
+      for (const scene of ['offline', 'hostile', 'empty']) {
         await stand.order(`show ${scene}`);
         await page.reload();
         await page.waitForSelector(scene === 'empty' ? '#empty:visible' : MACHINE);
-        await page.locator('details:visible').evaluateAll((all) => all.forEach((one) => { one.open = true; }));
-        await check(scene);
+        await look(scene);
       }
-      assert.ok(!complaints.some((one) => /Content Security Policy/.test(one)), String(complaints));
+      await stand.order('show hostile');
+      await page.getByRole('radio', { name: 'Table' }).check();
+      await page.getByRole('rowheader').first().waitFor();
+      await look('hostile table');
+      assert.ok(!world.complaints.some((one) => /Content Security Policy/.test(one)), String(world.complaints));
     });
   }
 }

@@ -132,7 +132,7 @@ static void assert_text(struct http_text text, const char *wanted) {
 
 static void test_what_a_request_says(void **state) {
     (void)state;
-    static const char text[] = "POST /a?b=c HTTP/1.1\r\nhost:\t box1--x.r:8443 \r\nContent-Length: 12\r\nX-Empty:\r\n"
+    static const char text[] = "POST /a?b=c HTTP/1.1\r\nhost:  box1--x.r:8443 \r\nContent-Length: 12\r\nX-Empty:\r\n"
                                "Cookie: a=b; c=d\r\n\r\nhello, world";
     struct verdict v = request(text);
     assert_int_equal(v.rc, 0);
@@ -174,7 +174,8 @@ static void test_keep(void **state) {
     assert_false(request("GET / HTTP/1.1\r\nHost: a\r\nConnection: x\r\nConnection: y,CLOSE\r\n\r\n").head.keep);
     assert_false(request("GET / HTTP/1.0\r\nHost: a\r\n\r\n").head.keep);
     assert_false(request("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n").head.keep);
-    assert_true(request("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n").head.keep);
+    assert_false(request("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n").head.keep);
+    assert_false(request("GET / HTTP/1.1\r\nHost: a\r\nProxy-Connection: Close\r\n\r\n").head.keep);
     assert_false(request("GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n").head.keep);
     static const struct {
         const char *text;
