@@ -113,6 +113,7 @@ function updateChip(part, view, machine, service) {
   setHref(part.open, openPath(machine, service));
   setHidden(part.line, linked);
   setText(part.code, lineOf(view, machine, service));
+  part.line.title = part.code.textContent;
 }
 
 // Meters

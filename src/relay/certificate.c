@@ -13,7 +13,7 @@
 #include "sallyport/wire/tls.h"
 
 enum {
-    LOOK_MS = 10000,
+    LOOK_MS = 5000,
     HURRY_MS = 250, /* between two looks while files seem to be half written */
     PATIENCE_MS = 5000,
     RENEW_S = 3600, /* between two looks whether the self-made one has to be made anew */

@@ -16,7 +16,7 @@ struct certificate_config {
     const char *state;
     const char *host;     /* the relay's own name or address (IPv6 without brackets) */
     int64_t (*now)(void); /* UTC seconds; os_realtime_s but for tests */
-    unsigned look_ms;     /* between two looks at the files; 0: 10 s */
+    unsigned look_ms;     /* between two looks at the files; 0: 5 s */
     unsigned patience_ms; /* how long files that do not fit together may be half written; 0: 5 s */
 };
 

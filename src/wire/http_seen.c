@@ -122,10 +122,20 @@ static bool names_websocket(const struct http_seen *seen, const struct http_head
     return head->minor == 1 && seen->upgrading && seen->upgrades == 1 && http_text_is(seen->upgrade, "websocket");
 }
 
+/* Looks like HOST or HOST:PORT (RFC 9110 section 7.2); which of them are ours is for others to say. */
+static bool is_host(struct http_text host) {
+    if (host.len == 0 || host.len > HOST_MAX || host.at[0] == ':' || !http_text_is_all(host, HTTP_CHAR_HOST))
+        return false;
+    for (size_t i = 1; i < host.len; i++)
+        if (host.at[i] == '.' && host.at[i - 1] == '.')
+            return false;
+    return true;
+}
+
 int http_seen_request(const struct http_seen *seen, struct http_head *head, struct why *why) {
     if (seen->hosts != 1)
         return http_refuse(why, seen->hosts ? "there are several Host fields" : "there is no Host field");
-    if (seen->host.len == 0 || seen->host.len > HOST_MAX || !http_text_is_all(seen->host, HTTP_CHAR_HOST))
+    if (!is_host(seen->host))
         return http_refuse(why, "Host is no name of a host");
     int rc = read_frame(seen, head, why);
     if (rc)

@@ -89,6 +89,12 @@ class Stand(Case):
     def wait_taken(self):
         wait_for("the relay to show the certificate on disk", lambda: self.seen() == self.on_disk(), timeout=40)
 
+    def put(self, names, days):
+        """Another pair, which the relay is told of."""
+        make_pair(self.cert, self.key, names, days)
+        self.relay.process.signal(signal.SIGHUP)
+        self.wait_taken()
+
     def alive(self, browser):
         status, body = browser.ask("/healthz", NAME)
         self.assertEqual((status, body), (200, b"ok\n"))
@@ -96,14 +102,11 @@ class Stand(Case):
 
 class Certificates(Stand):
     def test_its_end_and_its_names_are_judged(self):
-        make_pair(self.cert, self.key, [NAME, f"*.{NAME}"], days=9)
-        self.wait_taken()
+        self.put([NAME, f"*.{NAME}"], days=9)
         self.relay.process.wait_line(r"cert\.pem expires in [78] days")
-        make_pair(self.cert, self.key, ["elsewhere.test"], days=90)
-        self.wait_taken()
+        self.put(["elsewhere.test"], days=90)
         self.relay.process.wait_line(rf"cert\.pem does not name {re.escape(NAME)}: browsers will refuse the page")
-        make_pair(self.cert, self.key, [NAME], days=90)
-        self.wait_taken()
+        self.put([NAME], days=90)
         self.relay.process.wait_line(rf"cert\.pem does not name \*\.{re.escape(NAME)}")
 
     def test_check_config_tries_the_pair(self):
@@ -125,8 +128,7 @@ class Certificates(Stand):
             self.assertIn(words, done.stderr)
 
     def test_a_bad_file_keeps_the_old_one_and_is_told_once(self):
-        make_pair(self.cert, self.key, [NAME], days=60)
-        self.wait_taken()
+        self.put([NAME], days=60)
         before, browser = self.seen(), Browser(self.port)
         told = self.lines(r"not a usable certificate.* The old certificate stays in use")
         self.cert.write_text("this is not a certificate\n", encoding="ascii")
@@ -169,8 +171,7 @@ class Certificates(Stand):
         self.assertNotEqual(self.seen(), first)
         for path in (self.cert, self.key):
             path.unlink()
-        make_pair(self.cert, self.key, [NAME], days=64)
-        self.wait_taken()
+        self.put([NAME], days=64)
 
     def test_sighup_reads_them_at_once(self):
         self.wait_taken()
@@ -274,8 +275,7 @@ class Acme(Stand):
         return ssl.create_default_context(cadata=root)
 
     def test_http_01_through_the_running_relay(self):
-        make_pair(self.cert, self.key, [NAME])
-        self.wait_taken()
+        self.put([NAME], days=10)
         before = Browser(self.port)
         self.alive(before)
         done = self.uacme("-h", HOOK, "issue", NAME)

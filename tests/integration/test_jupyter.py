@@ -135,7 +135,7 @@ class Notebooks(Case):
 
     def wait_notebooks(self, name, port, wanted):
         wait_for(f"the notebooks of {name} to be {wanted}",
-                 lambda: self.told(name, port).get("notebooks") == wanted, 30 * STRETCH)
+                 lambda: self.told(name, port).get("notebooks") == wanted, 30)
         self.assertEqual(self.told(name, port)["notebook_count"], len(wanted))
 
     def check_life(self, name, jupyter, base):
@@ -194,7 +194,7 @@ class Notebooks(Case):
         token_file = self.world.path("jupyter.token")
         name = self.machine("hidden", f"[service jupyter]\ntoken_file = {token_file}\n")
         wait_for("it to be published", lambda: self.told(name, jupyter.port), 30)
-        wait_for("it to be asked", lambda: self.log_lines(jupyter, "403 GET /api/sessions"), 30 * STRETCH)
+        wait_for("it to be asked", lambda: self.log_lines(jupyter, "403 GET /api/sessions"), 30)
         self.assertNotIn("notebook_count", self.told(name, jupyter.port))
         token_file.touch(mode=0o600)
         token_file.write_text(TOKEN + "\n", encoding="ascii")

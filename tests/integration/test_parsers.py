@@ -44,7 +44,8 @@ FRAMES = [b"\r\n", b"Content-Length: 5\r\n\r\nhello", b"Content-Length: 005\r\n\
 # Why a reader may turn down what we accept: none of this leads to another reading.
 
 def node_may(request, skipped, error, _):
-    """It knows some methods only, and looks closely at extensions and trailers, which we do not send on."""
+    """It knows some methods only, and looks closely at what we do not send on: extensions, and trailers,
+    which it obeys like any field."""
     return error == "HPE_INVALID_METHOD" and request[0] not in METHODS or error.startswith("HPE_") and skipped > 0
 
 
@@ -270,7 +271,9 @@ async def each(items, action):
 
 def disagreement(data, ours, ended, theirs, excused):
     """In words, or None. `ended` tells how our reading ended."""
-    for i, (request, skipped) in enumerate(ours):
+    skipped = 0
+    for i, (request, more) in enumerate(ours):
+        skipped += more
         if i == len(theirs.requests):
             if theirs.error:
                 return None if excused(request, skipped, theirs.error, data) else f"it refuses request {i + 1}: {theirs.error}"

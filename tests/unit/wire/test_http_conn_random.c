@@ -507,11 +507,9 @@ static void check_answer(const struct world *world, size_t i, const struct answe
 /* Was there a reason to end the connection after this answer? */
 static bool may_close(const struct world *world, size_t i, const struct answer *answer) {
     const struct plan *plan = &world->plans[i];
-    if (plan->old || plan->says_close || plan->act == ACT_REPLY_CLOSE || answer->framing == END)
+    if (plan->old || plan->says_close || plan->upgrade || plan->act == ACT_REPLY_CLOSE || answer->framing == END)
         return true;
     if (world->rig.client->told_end && i + 1 == world->count)
-        return true;
-    if (plan->upgrade && answer->own)
         return true;
     return plan->framing != NONE && (answer->own || plan->early);
 }
