@@ -9,6 +9,7 @@
 #include "sallyport/base/secret.h"
 
 #define BUF_SMALLEST 256
+#define PRINTF_GUESS 128 /* most texts are shorter: they are made in one go */
 
 void buf_init(struct buf *buf) {
     *buf = (struct buf){0};
@@ -82,17 +83,19 @@ int buf_printf(struct buf *buf, const char *format, ...) {
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    int rc = SP_ENOMEM;
     uint8_t *tail;
-    int n = vsnprintf(NULL, 0, format, args);
-    if (n < 0)
-        goto out;
-    rc = buf_reserve(buf, (size_t)n + 1, &tail);
-    if (rc)
-        goto out;
-    vsnprintf((char *)tail, (size_t)n + 1, format, again);
-    buf_commit(buf, (size_t)n);
-out:
+    int n = -1, rc = buf_reserve(buf, PRINTF_GUESS, &tail);
+    if (!rc)
+        n = vsnprintf((char *)tail, PRINTF_GUESS, format, args);
+    if (!rc && n < 0)
+        rc = SP_ENOMEM;
+    if (!rc && n >= PRINTF_GUESS) {
+        rc = buf_reserve(buf, (size_t)n + 1, &tail);
+        if (!rc)
+            vsnprintf((char *)tail, (size_t)n + 1, format, again);
+    }
+    if (!rc)
+        buf_commit(buf, (size_t)n);
     va_end(again);
     va_end(args);
     return rc;

@@ -2,10 +2,13 @@
 
 #include <dirent.h>
 #include <math.h>
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "sallyport/base/os.h"
 
 void metrics_begin(struct metrics *metrics, const char *name, enum metric_type type, const char *help) {
     if (!metrics->rc)
@@ -51,15 +54,18 @@ static double cpu_seconds(void) {
     return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
 }
 
-/* Where /proc is hidden, it is not known. */
+/* The second number there is in pages. Where /proc is hidden, it is not known. */
 static double resident_bytes(void) {
-    unsigned long pages = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
-    if (!file)
-        return NAN;
-    int read = fscanf(file, "%*u %lu", &pages);
-    fclose(file);
-    return read == 1 ? (double)pages * (double)sysconf(_SC_PAGESIZE) : NAN;
+    struct buf text;
+    double bytes = NAN;
+    buf_init(&text);
+    if (os_read_file("/proc/self/statm", 256, &text) == 0) {
+        const char *line = buf_string(&text), *second = line ? strchr(line, ' ') : NULL;
+        if (second)
+            bytes = (double)strtoul(second, NULL, 10) * (double)sysconf(_SC_PAGESIZE);
+    }
+    buf_fini(&text);
+    return bytes;
 }
 
 static double open_descriptors(void) {

@@ -133,7 +133,8 @@ int verb_invite_remove(struct verb_call *call) {
 /* Browsers trust localhost without a certificate; a certificate for it they trust from nobody. */
 static void say_local_login(struct verb_call *call, const char *token) {
     if (strcmp(call->verbs->host, "localhost") == 0)
-        verb_say(call, "in a browser on the relay's own machine, without a certificate warning: http://localhost:%u/login/%s",
+        verb_say(call,
+                 "in a browser on the relay's own machine, without a certificate warning: http://localhost:%u/login/%s",
                  (unsigned)call->verbs->port, token);
 }
 

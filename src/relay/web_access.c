@@ -43,12 +43,15 @@ static int check_policy(struct web_conn *conn, int64_t user_id, int64_t machine_
     return rc;
 }
 
-static int look_up(struct web_conn *conn, const uint8_t hash[static DIGEST_SIZE]) {
+static int look_up(struct web_conn *conn, const char *token) {
     struct store *store = conn->web->source.store;
     struct service_session found;
     struct machine machine;
+    uint8_t hash[DIGEST_SIZE];
     int64_t now = conn->web->now();
-    int rc = store_service_session_find(store, hash, now, WEB_SESSION_IDLE_S, &found);
+    int rc = digest_sha256(token, SECRET_TOKEN_LEN, hash);
+    if (!rc)
+        rc = store_service_session_find(store, hash, now, WEB_SESSION_IDLE_S, &found);
     if (rc)
         return rc == SP_EEXPIRED || rc == SP_EDENIED ? SP_ENOENT : rc;
     rc = store_machine_find(store, conn->host.machine, &machine);
@@ -67,18 +70,18 @@ static int look_up(struct web_conn *conn, const uint8_t hash[static DIGEST_SIZE]
                                   .last_used = found.session.last_used,
                                   .machine_id = machine.id,
                                   .carried = access->carried};
-    memcpy(access->token_hash, hash, DIGEST_SIZE);
+    memcpy(access->token, token, sizeof(access->token));
     (void)str_copy(access->user, sizeof(access->user), found.session.user.name);
     (void)str_copy(access->machine, sizeof(access->machine), conn->host.machine);
     (void)str_copy(access->service_name, sizeof(access->service_name), found.service);
     return 0;
 }
 
-static bool still_holds(const struct web_conn *conn, const uint8_t hash[static DIGEST_SIZE]) {
+static bool still_holds(const struct web_conn *conn, const char *token) {
     const struct web_access *access = &conn->access;
     int64_t age = conn->web->now() - access->looked;
     return access->known && access->rights == conn->web->rights && age >= 0 && age < LOOK_S &&
-           secret_equal(access->token_hash, hash, DIGEST_SIZE) && strcmp(access->machine, conn->host.machine) == 0 &&
+           secret_equal(access->token, token, SECRET_TOKEN_LEN) && strcmp(access->machine, conn->host.machine) == 0 &&
            strcmp(access->service_name, conn->host.service) == 0;
 }
 
@@ -94,17 +97,14 @@ static void touch(struct web_conn *conn) {
 
 int web_access_find(struct web_conn *conn, const struct http_head *head) {
     char token[SECRET_TOKEN_LEN + 1];
-    uint8_t hash[DIGEST_SIZE];
     int rc = web_access_token(head, token);
-    if (!rc)
-        rc = digest_sha256(token, SECRET_TOKEN_LEN, hash);
-    secret_wipe(token, sizeof(token));
     if (rc)
         return rc == SP_EEXIST ? SP_ENOENT : rc;
-    if (!still_holds(conn, hash)) {
+    if (!still_holds(conn, token)) {
         conn->access.known = false;
-        rc = look_up(conn, hash);
+        rc = look_up(conn, token);
     }
+    secret_wipe(token, sizeof(token));
     if (!rc)
         touch(conn);
     return rc;

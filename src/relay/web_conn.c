@@ -30,6 +30,7 @@ static void conn_free(struct web_conn *conn) {
     web_listener_leave(conn->listener);
     list_remove(&conn->link);
     conn->web->conn_count--;
+    secret_wipe(&conn->access, sizeof(conn->access));
     free(conn);
     if (closed)
         closed(ctx);

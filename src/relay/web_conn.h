@@ -37,12 +37,13 @@ int web_host_service_origin(const char *authority, bool tls, const char *machine
 /* Is that an address of this very machine? */
 bool web_peer_is_local(const struct sockaddr_storage *peer);
 
-/* Which service the requests of a connection may reach, as it was found at the last look. */
+/* Which service the requests of a connection may reach, as it was found at the last look. Wiped at its end: the token
+ * is kept so that the next request with the same one needs no hash. */
 struct web_access {
     bool known;
     unsigned rights; /* web->rights at the time */
     int64_t looked;  /* UTC seconds of it */
-    uint8_t token_hash[DIGEST_SIZE];
+    char token[SECRET_TOKEN_LEN + 1];
     int64_t session_id, user_id, last_used, machine_id;
     char user[SP_NAME_SIZE];
     char machine[SP_NAME_SIZE], service_name[SP_NAME_SIZE];

@@ -22,7 +22,7 @@ static int split(const char *text, size_t len, bool tls, char name[static 256], 
             return SP_EFORMAT;
         memcpy(digits, colon + 1, digit_count);
         digits[digit_count] = '\0';
-        if (str_u64(digits, 1, UINT16_MAX, &number))
+        if (digits[0] == '0' || str_u64(digits, 1, UINT16_MAX, &number))
             return SP_EFORMAT;
     }
     if (name_len == 0 || name_len >= 256)

@@ -131,6 +131,8 @@ static int append_response_field(const struct web_rewrite *rewrite, const struct
     return append_field(out, field);
 }
 
+static const char policy[] = "Content-Security-Policy: frame-ancestors 'self'\r\n";
+
 static int append_status_line(const struct http_head *head, struct buf *out) {
     return buf_printf(out, "HTTP/1.1 %03u %.*s\r\n", head->status, (int)head->reason.len, head->reason.at);
 }
@@ -141,7 +143,7 @@ int web_rewrite_response(const struct web_rewrite *rewrite, const struct http_he
         rc = append_response_field(rewrite, head, &head->fields[i], out);
     /* No page of another machine may put this one into a frame, whatever the service itself says. */
     if (!rc && head->status != 101)
-        rc = buf_printf(out, "Content-Security-Policy: frame-ancestors 'self'\r\n");
+        rc = buf_append(out, policy, sizeof(policy) - 1);
     return rc;
 }
 

@@ -239,7 +239,9 @@ static size_t client_take_head(struct http_conn *conn, const uint8_t *bytes, siz
 static size_t client_take_body(struct http_conn *conn, const uint8_t *bytes, size_t n) {
     struct why why = {""};
     int rc = 0;
-    if (conn->deaf || conn->head_sent < buf_len(&conn->to_upstream) || conn->upstream.blocked)
+    /* No stream any more: the answer is there already, and only waits for the client to take it. */
+    if (!conn->upstream.stream || conn->deaf || conn->upstream.blocked ||
+        conn->head_sent < buf_len(&conn->to_upstream))
         return 0;
     size_t taken = http_conn_carry(conn, &conn->client, &conn->upstream, bytes, n, NULL, &rc, &why);
     if (rc == SP_ECLOSED) {

@@ -124,7 +124,8 @@ static bool names_websocket(const struct http_seen *seen, const struct http_head
 
 /* Looks like HOST or HOST:PORT (RFC 9110 section 7.2); which of them are ours is for others to say. */
 static bool is_host(struct http_text host) {
-    if (host.len == 0 || host.len > HOST_MAX || host.at[0] == ':' || !http_text_is_all(host, HTTP_CHAR_HOST))
+    if (host.len == 0 || host.len > HOST_MAX || host.at[0] == ':' || host.at[0] == '.' ||
+        !http_text_is_all(host, HTTP_CHAR_HOST))
         return false;
     for (size_t i = 1; i < host.len; i++)
         if (host.at[i] == '.' && host.at[i - 1] == '.')

@@ -266,10 +266,16 @@ class Api(Case):
 
     def test_a_lost_laptop_is_logged_out_by_ssh(self):
         bob = self.log_in(self.bob)
-        [session] = [s for s in json.loads(self.bob.verb("session", "list", "--json").stdout)]
+        [session] = json.loads(self.bob.verb("session", "list", "--json").stdout)
         self.assertEqual(session, {key: value for key, value in self.call(bob, "GET", "/api/v1/sessions")[0].items()
                                    if key != "current"})
-        self.assertEqual(self.bob.verb("session", "remove", str(session["id"])).returncode, 0)
+        with bob.wire() as wire:
+            wire.send(bob.request("/api/v1/events"))
+            self.assertEqual(wire.head().status, 200)
+            self.assertEqual(self.bob.verb("session", "remove", str(session["id"])).returncode, 0)
+            began = time.monotonic()
+            self.assertIn(b"event: bye", wire.rest())
+            self.assertLess(time.monotonic() - began, 1.0 * STRETCH)
         self.call(bob, "GET", "/api/v1/me", wanted=401)
         bob, again = self.log_in(self.bob), self.log_in(self.bob)
         self.relay.ctl("session", "remove", "--all", "bob")

@@ -43,10 +43,11 @@ FRAMES = [b"\r\n", b"Content-Length: 5\r\n\r\nhello", b"Content-Length: 005\r\n\
 
 # Why a reader may turn down what we accept: none of this leads to another reading.
 
-def node_may(request, skipped, error, _):
-    """It knows some methods only, and looks closely at what we do not send on: extensions, and trailers,
-    which it obeys like any field."""
-    return error == "HPE_INVALID_METHOD" and request[0] not in METHODS or error.startswith("HPE_") and skipped > 0
+def node_may(request, skipped, error, data):
+    """It knows some methods only, and looks closely at what we do not send on: extensions, and trailers, which it obeys
+    like any field. With a wrong trailer behind a wish to upgrade it stands still."""
+    return (error == "HPE_INVALID_METHOD" and request[0] not in METHODS
+            or skipped > 0 and (error.startswith("HPE_") or error == "silence" and b"upgrade:" in data.lower()))
 
 
 def nginx_may(request, _, error, data):
@@ -158,7 +159,7 @@ async def converse(port, data):
     except ConnectionError:
         pass
     except TimeoutError:
-        print("TIMEOUT", data, said)
+        writer.transport.abort()
     finally:
         writer.close()
     return ours, said
@@ -275,9 +276,8 @@ def disagreement(data, ours, ended, theirs, excused):
     for i, (request, more) in enumerate(ours):
         skipped += more
         if i == len(theirs.requests):
-            if theirs.error:
-                return None if excused(request, skipped, theirs.error, data) else f"it refuses request {i + 1}: {theirs.error}"
-            return f"it does not see request {i + 1}"
+            error = theirs.error or "silence"
+            return None if excused(request, skipped, error, data) else f"it does not read request {i + 1}: {error}"
         if theirs.requests[i] != request:
             return f"it reads {theirs.requests[i]}"
     # We wait for more of a body or a head: who sees a request there ends something earlier than we do.

@@ -34,7 +34,7 @@ class Browser(Visitor):
 
     def ask(self, target, service=None, method="GET", **how):
         answer = super().ask(target, service, method, **how)
-        self.answers.append((target, answer))
+        self.answers.append((service, target, answer))
         return answer
 
     def api(self, path, method="GET", body=None, **how):
@@ -46,6 +46,11 @@ class Browser(Visitor):
         if answer.status != status:
             raise AssertionError(f"{method} {path}: {answer.status} {answer.text[:500]}")
         return json.loads(answer.text) if answer.text else None
+
+    def order(self, path):
+        """A POST to the relay's own API, as its page does it; its status."""
+        token = json.loads(self.ask("/api/v1/me").text)["csrf_token"]
+        return self.ask(path, None, "POST", fields=[("X-Sallyport-Token", token)]).status
 
     def kernel(self):
         return self.json("kernels", "POST", {}, status=201)["id"]
@@ -133,7 +138,7 @@ class Work:
         got, length = hashlib.sha256(), 0
         with self.browser.wire(HOME, timeout=120) as wire:
             wire.send(self.browser.request(self.base_url + "files/big.bin?download=1", HOME))
-            answer = wire.answer_head = wire.head()
+            answer = wire.head()
             self.assertEqual(answer.status, 200)
             self.assertIn("attachment", answer.get("Content-Disposition"))
             for piece in wire.pieces(answer):
@@ -164,8 +169,8 @@ class Work:
             socket = await self.browser.connect(f"api/kernels/{kernel}/channels")
             await send_cell(socket, "print(1 + 1)")
             self.assertEqual(await cell_ended(socket), ("2\n", None))
-            await send_cell(socket, "print('x' * 3_000_000)")
-            self.assertEqual(await cell_ended(socket), ("x" * 3_000_000 + "\n", None))
+            await send_cell(socket, "print('x' * 500_000)")
+            self.assertEqual(await cell_ended(socket), ("x" * 500_000 + "\n", None))
             await send_cell(socket, "import time; print('on'); time.sleep(3600)")
             while json.loads(await socket.read_message())["msg_type"] != "stream":
                 pass
@@ -231,23 +236,23 @@ class Work:
         self.assertEqual(answer.status, 200, answer.text[:300])
 
     def test_the_token_stays_behind(self):
-        """Jupyter's own pages are another matter: the classic one writes its token into itself, for itself."""
+        """In everything but Jupyter's own pages: these have it written into them by Jupyter, for their own use."""
         self.browser.api("contents?content=0")
         self.browser.api("kernelspecs")
-        self.browser.api("no-such-thing")
+        self.browser.api("kernels/no-such-thing")
         self.browser.ask(self.base_url + "tree", HOME, fields=PAGE)
         self.browser.ask("/", None, fields=PAGE)
         self.browser.ask("/api/v1/machines")
         self.browser.ask("/api/v1/machines/box1")
         self.assertGreater(len(self.browser.answers), 6)
-        for target, answer in self.browser.answers:
+        for service, target, answer in self.browser.answers:
             for name, value in answer.fields:
                 self.assertNotIn(TOKEN, value, (target, name))
                 if name.lower() == "set-cookie" and not value.startswith(COOKIE + "="):
                     self.assertNotIn("domain", value.lower(), target)
                     self.assertNotIn("sallyport", value.lower(), target)
                 self.assertFalse(name.lower().startswith("access-control-"), target)
-            if not target.startswith(self.base_url + "tree"):
+            if not service or not answer.get("Content-Type").startswith("text/html"):
                 self.assertNotIn(TOKEN, answer.text, target)
 
 
@@ -309,13 +314,13 @@ class Ends(Front):
 
     def test_logged_out(self):
         carol = self.guest("carol")
-        self.check_cut(carol, lambda: self.assertEqual(carol.ask("/api/v1/logout", method="POST").status, 204))
+        self.check_cut(carol, lambda: self.assertEqual(carol.order("/api/v1/logout"), 204))
         self.assertEqual(carol.api("contents").status, 401)
 
     def test_logged_out_everywhere(self):
         dave = self.guest("dave")
         other = Browser(self.relay, self.jupyter).log_in(Person(self.world, "dave", self.relay, known=False))
-        self.check_cut(dave, lambda: other.ask("/api/v1/logout-everywhere", method="POST"))
+        self.check_cut(dave, lambda: self.assertEqual(other.order("/api/v1/logout-everywhere"), 204))
         self.assertEqual(dave.api("contents").status, 401)
 
     def test_user_disabled(self):

@@ -6,6 +6,10 @@ import ssl
 from .process import STRETCH
 
 COOKIE = "__Host-sallyport"
+# Made once: a client that takes its time between connecting and its first byte is taken for an SSH client.
+_CONTEXT = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+_CONTEXT.check_hostname = False
+_CONTEXT.verify_mode = ssl.CERT_NONE
 
 
 class Answer:
@@ -36,10 +40,7 @@ class Wire:
                                                source_address=(source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls:
-            context = ssl.create_default_context()
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-            self.socket = context.wrap_socket(self.socket, server_hostname=name)
+            self.socket = _CONTEXT.wrap_socket(self.socket, server_hostname=name)
         self.kept = b""
 
     def __enter__(self):

@@ -376,6 +376,8 @@ static void tokens_stand_in_for_sessions(void **state) {
     } forms[] = {
         {"Bearer ", "", SECRET_TOKEN_LEN},
         {"Basic sallyport_", "", SECRET_TOKEN_LEN},
+        {"Digest sallyport_", "", SECRET_TOKEN_LEN},
+        {"Bearer sallypost_", "", SECRET_TOKEN_LEN},
         {"Bearer sallyport_", "x", SECRET_TOKEN_LEN},
         {"Bearer sallyport_", "", SECRET_TOKEN_LEN - 1},
         {"sallyport_", "", SECRET_TOKEN_LEN},

@@ -36,7 +36,7 @@ static void hosts_are_told_apart(void **state) {
         /* Wrong or missing port, unknown names, several labels, addresses, bad names. */
         {"relay.example", true, WEB_HOST_UNKNOWN, "", "", ""},
         {"relay.example:443", true, WEB_HOST_UNKNOWN, "", "", ""},
-        {"relay.example:02222", true, WEB_HOST_OWN, "", "", "https://relay.example:2222"},
+        {"relay.example:02222", true, WEB_HOST_UNKNOWN, "", "", ""},
         {"relay.example:", true, WEB_HOST_UNKNOWN, "", "", ""},
         {"relay.example:22222222", true, WEB_HOST_UNKNOWN, "", "", ""},
         {"relay.example.:2222", true, WEB_HOST_UNKNOWN, "", "", ""},

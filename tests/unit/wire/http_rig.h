@@ -92,8 +92,8 @@ static inline void wire_end(struct stream *stream) {
 /* Offers at most n bytes; says whether anything happened. */
 static inline bool wire_feed(struct wire *wire, size_t n) {
     bool moved = false;
-    while (!wire->closed && !wire->stopped && !wire->offering && !wire->told_closed && wire->fed < buf_len(&wire->in) &&
-           n) {
+    while (!wire->closed && !wire->stopped && !wire->offering && !wire->told_end && !wire->told_closed &&
+           wire->fed < buf_len(&wire->in) && n) {
         size_t left = buf_len(&wire->in) - wire->fed, give = n < left ? n : left;
         wire->offering = true;
         wire->resumed = false;
