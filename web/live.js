@@ -98,11 +98,15 @@ export class Live {
     const waiting = new AbortController();
     this.waiting?.abort();
     this.waiting = waiting;
-    const reign = () => new Promise((release) => {
-      this.release = release;
+    const reign = () => {
+      if (!this.running || this.waiting !== waiting) {
+        return null;
+      }
       this.lead();
-    });
-    navigator.locks.request(this.name, steal ? { steal } : { signal: waiting.signal }, reign).catch(() => {
+      return new Promise((release) => { this.release = release; });
+    };
+    const options = steal ? { steal } : { signal: waiting.signal };
+    navigator.locks.request(this.name, options, reign).catch(() => {
       // Either this tab gave up waiting, or another one took the lock away.
       if (this.running && !waiting.signal.aborted) {
         this.retire();

@@ -170,7 +170,8 @@ function disksOf(status) {
 function factsOf(machine) {
   const since = machine.since ? Date.parse(machine.since) : 0;
   if (!machine.online) {
-    return since ? [{ name: 'Last seen', write: (now) => agoText(now - since), title: momentText(new Date(since)) }] : [];
+    const write = (now) => `${agoText(now - since)} (${momentText(new Date(since))})`;
+    return since ? [{ name: 'Last seen', write }] : [];
   }
   const status = machine.status ?? {};
   const facts = [];
@@ -240,10 +241,8 @@ function updateCard(part, view, machine) {
   const note = noteText(machine);
   setText(part.state, stateText(machine));
   part.state.classList.toggle('online', machine.online);
-  follow(part.facts, facts, (fact) => fact.name, createFact, (fact, item) => {
-    setTicking(fact.value, item.write, view.now);
-    fact.value.title = item.title ?? '';
-  });
+  follow(part.facts, facts, (fact) => fact.name, createFact, (fact, item) =>
+    setTicking(fact.value, item.write, view.now));
   follow(part.meters, meters, (meter) => meter.name, createMeter, updateMeter);
   follow(part.services, services, (service) => service.name, (service) => createService(machine, service),
     (service, item) => updateService(service, view, machine, item));

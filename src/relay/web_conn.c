@@ -53,6 +53,8 @@ static void answer_events(struct web_conn *conn, const struct http_head *head) {
     secret_wipe(token, sizeof(token));
     if (!rc)
         rc = web_events_join(conn->web->events, conn->http, &asker.viewer, &conn->listener);
+    if (!rc)
+        counters_request(conn->web->counters.page_requests, 200);
     conn->wants_page = false;
     if (rc == SP_ENOENT)
         web_refuse(conn, 401, "", "not logged in", NULL, NULL);

@@ -58,11 +58,19 @@ static int append_error(const char *text, struct buf *body) {
     return rc;
 }
 
+/* For /metrics. */
+static void count(struct web_conn *conn, unsigned status) {
+    struct web_counters *counters = &conn->web->counters;
+    counters_request(conn->host.kind == WEB_HOST_SERVICE ? counters->service_requests : counters->page_requests,
+                     status);
+}
+
 void web_refuse(struct web_conn *conn, unsigned status, const char *title, const char *text, const char *link,
                 const char *link_text) {
     struct buf head, body;
     buf_init(&head);
     buf_init(&body);
+    count(conn, status);
     int rc = conn->wants_page ? append_page(conn, title, text, link, link_text, &body) : append_error(text, &body);
     if (!rc)
         rc = web_reply_head(conn->web, status, conn->wants_page ? "text/html; charset=utf-8" : "application/json",
@@ -78,6 +86,7 @@ void web_refuse(struct web_conn *conn, unsigned status, const char *title, const
 void web_redirect(struct web_conn *conn, unsigned status, const char *to, const char *cookie) {
     struct buf head;
     buf_init(&head);
+    count(conn, status);
     int rc = web_reply_head(conn->web, status, NULL, &head);
     if (!rc)
         rc = buf_printf(&head, "Location: %s\r\n", to);

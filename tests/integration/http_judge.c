@@ -1,6 +1,6 @@
 /* How the relay's own parsers read streams of requests, for test_parsers.py. Standard input: a length (4 bytes, big
  * endian) and as many bytes, again and again. For each a line for every request, and one for how it ended:
- *   request METHOD TARGET HOST BODY SKIPPED    BODY in hexadecimal as it would be sent on, with "chunked:" before it when
+ *   request METHOD TARGET HOST BODY SKIPPED    BODY in hexadecimal as it would be sent on, with "chunked:" before it if
  *                                              it is, or "-" for none. SKIPPED: bytes of it that would not be sent on;
  *                                              missing when the body is cut off or wrong
  *   end refused|more|close                     close: nothing is left, or nothing more would be read */

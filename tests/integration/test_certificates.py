@@ -317,5 +317,27 @@ class Acme(Stand):
         self.assertEqual(self.seen(), before)
 
 
+class Scan(Case):
+    """What the authors of testssl.sh think of the relay's TLS, with its self-made certificate."""
+
+    # What any certificate has that no authority has signed; and the scanner's own complaint about its openssl.
+    EXPECTED = {"cert_chain_of_trust", "cert_revocation", "engine_problem"}
+
+    def test_nothing_is_worse_than_ok(self):
+        relay = Relay(self.world)
+        found = self.world.path("testssl.json")
+        # Protocols, kinds of ciphers, forward secrecy, the certificate, and what has a name.
+        done = run(["testssl", "--quiet", "--color", "0", "--warnings", "off", "--nodns", "none", "--ip", "127.0.0.1",
+                    "--jsonfile", str(found), "-p", "-s", "-f", "-S", "-U", f"https://localhost:{relay.port}/healthz"],
+                   timeout=500)
+        findings = json.loads(found.read_text(encoding="utf-8"))
+        seen = {finding["id"] for finding in findings}
+        for needed in ("TLS1_3", "cipherlist_OBSOLETED", "FS", "cert_keySize", "heartbleed", "LUCKY13", "secure_renego"):
+            self.assertIn(needed, seen, done.stdout[-3000:])
+        worse = [(finding["id"], finding["severity"], finding["finding"]) for finding in findings
+                 if finding["severity"] not in ("OK", "INFO", "DEBUG") and finding["id"] not in self.EXPECTED]
+        self.assertEqual(worse, [])
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -1,8 +1,8 @@
 """The strict parsers beside Node's and nginx's: of a stream of requests that we accept, nobody reads anything else.
 
-Thousands of mutations of the hostile corpus, the same in every run, each with a marker request behind it. For those whose
-first request we accept, both others must read the same requests (method, target, host, body), one by one, and find no
-request where we see none. They may give up earlier, by an error that is one of those listed here.
+Thousands of mutations of the hostile corpus, the same in every run, each with a marker request behind it. For those
+whose first request we accept, both others must read the same requests (method, target, host, body), one by one, and
+find no request where we see none. They may give up earlier, by an error that is one of those listed here.
 """
 import asyncio
 import collections
@@ -26,23 +26,26 @@ AT_ONCE = 24
 
 BYTES = [b"\r", b"\n", b"\r\n", b" ", b"\t", b"\0", b":", b";", b",", b"\x0b", b"\x0c", b"\x7f", b"\x80", b"\xa0", b"0",
          b"1", b"9", b"a", b"f", b"+", b"-", b"_", b"\"", b"\\", b"/", b"#", b"?", b"%", b"=", b"@", b"[", b"]", b"x"]
-LINES = [b"Content-Length: 3", b"Content-Length: 0", b"Content-Length: 30", b"Content_Length: 5", b"Content-Length-X: 5",
-         b"Transfer-Encoding: chunked", b"Transfer_Encoding: chunked", b"X-Transfer-Encoding: chunked", b"TE: chunked",
+LINES = [b"Content-Length: 3", b"Content-Length: 0", b"Content-Length: 30", b"Content_Length: 5",
+         b"Content-Length-X: 5", b"Transfer-Encoding: chunked", b"Transfer_Encoding: chunked",
+         b"X-Transfer-Encoding: chunked", b"TE: chunked",
          b"Trailer: Content-Length", b"Connection: keep-alive", b"Connection: TE, x", b"Connection: Upgrade",
          b"Upgrade: websocket", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABk", b"Sec-WebSocket-Key: x",
          b"Proxy-Connection: close", b"Keep-Alive: 5", b"Expect: 100-continue", b"Expect: 100-Continue, x",
          b"Content-Encoding: chunked", b"X-HTTP-Method-Override: PUT", b"X-Forwarded-Host: b", b"X: \xe9\xff\ty", b"X:",
          b"Host : b", b"X-Host: b", b"Accept: */*", b"Range: bytes=0-1", b"!#$%&'*+-.^_`|~: x", b"Content-Type: a/b"]
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "PROPFIND", "TRACE", "M-SEARCH"]
-TARGETS = [b"/", b"/a?b=c", b"//b/c", b"/%41%2f", b"/a/../b", b"/./a", b"/?/../x", b"/a;b=c", b"/{|}^`\"<>\\", b"/:80", b"/@b"]
-HOSTS = ["a", "a", "A.b:80", "[::1]:80", "a..b", "..", ".a", "a.", "a:", "[a", "a]", "[]", "a:b:c", ":", "-", "_a", "a[b]:c", "[a]b"]
-FRAMES = [b"\r\n", b"Content-Length: 5\r\n\r\nhello", b"Content-Length: 005\r\n\r\nhello", b"content-length:5 \r\n\r\nhello",
-          b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", b"transfer-encoding:  chunked \r\n\r\n0\r\n\r\n",
+TARGETS = [b"/", b"/a?b=c", b"//b/c", b"/%41%2f", b"/a/../b", b"/./a", b"/?/../x", b"/a;b=c",
+           b"/{|}^`\"<>\\", b"/:80", b"/@b"]
+HOSTS = ["a", "a", "A.b:80", "[::1]:80", "a..b", "..", ".a", "a.", "a:", "[a", "a]", "[]", "a:b:c", ":", "-", "_a",
+         "a[b]:c", "[a]b"]
+FRAMES = [b"\r\n", b"Content-Length: 5\r\n\r\nhello", b"Content-Length: 005\r\n\r\nhello",
+          b"content-length:5 \r\n\r\nhello", b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+          b"transfer-encoding:  chunked \r\n\r\n0\r\n\r\n",
           b"Transfer-Encoding: chunked\r\n\r\n00A;x=y\r\n0\r\n\r\nGET /\r\n0;z\r\nX: y\r\n\r\n",
           b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n1;\"b\"\r\nc\r\n0\r\nContent-Length: 7\r\n\r\n"]
 
 # Why a reader may turn down what we accept: none of this leads to another reading.
-
 def node_may(request, skipped, error, data):
     """It knows some methods only, and looks closely at what we do not send on: extensions, and trailers, which it obeys
     like any field. With a wrong trailer behind a wish to upgrade it stands still."""
@@ -51,8 +54,8 @@ def node_may(request, skipped, error, data):
 
 
 def nginx_may(request, _, error, data):
-    """Methods are of capital letters and no TRACE; escapes in a path are whole, and do not lead out of it; Expect stands
-    there once."""
+    """Methods are of capital letters and no TRACE; a path has whole escapes, none for NUL, and does not lead out of the
+    root; Expect stands there once."""
     method, target, *_ = request
     path = target.split("?")[0]
     return (method == "TRACE" and error == "405" or error == "400" and (
@@ -62,7 +65,8 @@ def nginx_may(request, _, error, data):
 
 def plain_request(rng):
     """One that is well formed, with something unusual about it."""
-    lines = [b"%s %s HTTP/1.1" % (rng.choice(METHODS).encode(), rng.choice(TARGETS)), b"Host: " + rng.choice(HOSTS).encode()]
+    lines = [b"%s %s HTTP/1.1" % (rng.choice(METHODS).encode(), rng.choice(TARGETS)),
+             b"Host: " + rng.choice(HOSTS).encode()]
     lines += [rng.choice(LINES) for _ in range(rng.randrange(3))]
     if rng.random() < 0.3:
         rng.shuffle(lines)

@@ -7,18 +7,24 @@ const PATIENCE = 60_000;
 const require = createRequire(import.meta.url);
 
 // Debian's Notebook 6 leaves xterm.js out of its terminal page, which stays empty for that, with or without a relay. The
-// page gets it from npm here; all that goes over the wire is as it was.
+// page gets it from npm here, when its loader asks for it.
 export async function mendTerminals(context) {
-  const emulator = ['xterm/dist/xterm.js', 'xterm/dist/addons/fit/fit.js']
-    .map((name) => `(function (define, module, exports) {${readFileSync(require.resolve(name))}\n}).call(window);`);
-  await context.route('**/static/terminal/js/main.min.js*', async (route) => {
-    const response = await route.fetch();
-    const text = await response.text();
-    const wanted = "define('xterm',factory)";
-    assert.ok(text.includes(wanted), 'another Notebook: look whether its terminals work now');
-    const mended = text.replace(wanted, "define('xterm', [], function () { return window.Terminal; })");
-    await route.fulfill({ response, body: `var exports = {};\n${emulator.join('\n')}\n${mended}` });
-  });
+  const load = (name) => `(function (define, module, exports) {${readFileSync(require.resolve(name))}\n}).call(window);`;
+  await context.addInitScript(`if (location.pathname.startsWith('/terminals/')) {
+    ${load('xterm/dist/xterm.js')}
+    ${load('xterm/dist/addons/fit/fit.js')}
+    const given = { xterm: window.Terminal, 'xtermjs-fit': window.fit };
+    let define;
+    Object.defineProperty(window, 'define', {
+      get: () => define,
+      set(real) {
+        define = (name, ...rest) => {
+          window.exports ??= name === 'xterm' ? {} : undefined;
+          return given[name] ? real(name, [], () => given[name]) : real(name, ...rest);
+        };
+      },
+    });
+  }`);
 }
 
 // The list of files. `page` shows it.

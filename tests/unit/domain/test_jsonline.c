@@ -83,12 +83,21 @@ static void test_append(void **state) {
     buf_fini(&out);
 }
 
+static void test_time(void **state) {
+    json_t *object = json_object(), *want = json_pack("{s:s}", "then", "2026-11-23T10:00:00Z");
+    (void)state;
+    assert_true(jsonline_set_time(object, "then", INT64_C(1795428000)));
+    assert_true(jsonline_set_time(object, "never", 0));
+    assert_true(json_equal(object, want));
+    json_decref(object);
+    json_decref(want);
+    assert_false(jsonline_set_time(NULL, "then", 1));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read),
-        cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_members),
-        cmocka_unit_test(test_append),
+        cmocka_unit_test(test_read),   cmocka_unit_test(test_depth), cmocka_unit_test(test_members),
+        cmocka_unit_test(test_append), cmocka_unit_test(test_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

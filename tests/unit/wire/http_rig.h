@@ -25,6 +25,7 @@ struct wire {
     struct stream stream;
     struct buf in; /* what the peer sends; `fed` of it was taken */
     size_t fed;
+    size_t gate;          /* no more of it is offered than this */
     bool in_end, in_lost; /* and then ends, or is lost */
     bool stopped;         /* bytes were refused, or nobody wanted any yet */
     bool eager;           /* offers from inside resume */
@@ -89,12 +90,16 @@ static inline void wire_end(struct stream *stream) {
     wire->ended = true;
 }
 
+static inline size_t wire_ready(const struct wire *wire) {
+    return buf_len(&wire->in) < wire->gate ? buf_len(&wire->in) : wire->gate;
+}
+
 /* Offers at most n bytes; says whether anything happened. */
 static inline bool wire_feed(struct wire *wire, size_t n) {
     bool moved = false;
     while (!wire->closed && !wire->stopped && !wire->offering && !wire->told_end && !wire->told_closed &&
-           wire->fed < buf_len(&wire->in) && n) {
-        size_t left = buf_len(&wire->in) - wire->fed, give = n < left ? n : left;
+           wire->fed < wire_ready(wire) && n) {
+        size_t left = wire_ready(wire) - wire->fed, give = n < left ? n : left;
         wire->offering = true;
         wire->resumed = false;
         uint8_t *copy = malloc(give); /* so that a look beyond its end is seen */
@@ -154,6 +159,7 @@ static inline struct wire *wire_new(size_t room, bool eager) {
     assert_non_null(wire);
     wire->stream.ops = &ops;
     wire->stopped = true;
+    wire->gate = SIZE_MAX;
     wire->room = room;
     wire->eager = eager;
     return wire;
@@ -274,16 +280,20 @@ static inline void rig_connect(void *ctx) {
         rig_connected(rig);
 }
 
-/* Passes on the status and what the test's server says of itself. */
+/* Passes on the status and the fields of the test's server. */
 static inline int rig_response(void *ctx, const struct http_head *head, struct buf *out) {
     struct http_rig *rig = ctx;
-    const struct http_field *id = http_field_find(head, "X-Id");
     (void)rig_event(rig, ON_RESPONSE);
     if (rig->refuse_response)
         return SP_EFORMAT;
     assert_int_equal(buf_printf(out, "HTTP/1.1 %u %.*s\r\n", head->status, (int)head->reason.len, head->reason.at), 0);
-    if (id)
-        assert_int_equal(buf_printf(out, "X-Id: %.*s\r\n", (int)id->value.len, id->value.at), 0);
+    for (size_t i = 0; i < head->field_count; i++) {
+        const struct http_field *field = &head->fields[i];
+        if (http_text_starts(field->name, "X-"))
+            assert_int_equal(buf_printf(out, "%.*s: %.*s\r\n", (int)field->name.len, field->name.at,
+                                        (int)field->value.len, field->value.at),
+                             0);
+    }
     return 0;
 }
 

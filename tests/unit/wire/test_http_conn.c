@@ -411,6 +411,81 @@ static void test_an_upgrade_that_is_refused(void **state) {
     assert_int_equal(rig->closed, 1); /* what follows the wish is of no known protocol */
 }
 
+/* The client is slow: what is left of the head goes out before the end does. */
+static void test_an_upgrade_that_ends_before_its_head_is_taken(void **state) {
+    struct http_rig *rig = *state;
+    client_says(rig, UPGRADE("/w"));
+    rig->client->room = 5;
+    wire_say(rig->wires[0], SWITCH "\r\nbye", strlen(SWITCH "\r\nbye"));
+    rig->wires[0]->in_end = true;
+    (void)wire_feed(rig->wires[0], SIZE_MAX);
+    (void)wire_finish(rig->wires[0]);
+    assert_false(rig->client->ended);
+    rig_settle(rig);
+    assert_string_equal(got(rig), "HTTP/1.1 101 Go\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nbye");
+    assert_true(rig->client->ended);
+    assert_int_equal(rig->closed, 0);
+}
+
+/* The same with a client that has said all. */
+static void test_an_upgrade_that_both_end(void **state) {
+    struct http_rig *rig = *state;
+    rig->client->in_end = true;
+    client_says(rig, UPGRADE("/w"));
+    rig->client->room = 5;
+    wire_say(rig->wires[0], SWITCH "\r\nbye", strlen(SWITCH "\r\nbye"));
+    rig->wires[0]->in_end = true;
+    (void)wire_feed(rig->wires[0], SIZE_MAX);
+    (void)wire_finish(rig->wires[0]);
+    rig_settle(rig);
+    assert_string_equal(got(rig), "HTTP/1.1 101 Go\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nbye");
+    assert_int_equal(rig->closed, 1);
+}
+
+/* Larger than what goes out in one piece with a body. */
+static void test_a_long_head_and_a_body(void **state) {
+    struct http_rig *rig = *state;
+    client_says(rig, GET("/1"));
+    struct buf *in = &rig->wires[0]->in;
+    assert_int_equal(buf_printf(in, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Id: "), 0);
+    for (int i = 0; i < 30000; i++)
+        assert_int_equal(buf_append(in, "x", 1), 0);
+    upstream_says(rig, "\r\n\r\nhello");
+    assert_ends(got(rig), "\r\n\r\nhello");
+    assert_true(http_conn_is_idle(rig->conn));
+}
+
+/* The client has taken a part of the announcement when the answer turns out to be one that may not pass. */
+static void test_a_refused_answer_after_an_announcement(void **state) {
+    struct http_rig *rig = *state;
+    client_says(rig, GET("/1"));
+    rig->client->room = 5;
+    wire_say(rig->wires[0], "HTTP/1.1 103 Hints\r\n\r\n", 22);
+    (void)wire_feed(rig->wires[0], SIZE_MAX);
+    rig->refuse_response = true;
+    upstream_says(rig, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    assert_begins(got(rig), "HTTP/1.1 103 Hints\r\n\r\nHTTP/1.1 503 Own\r\n");
+}
+
+/* Nobody takes them: they wait where they came from. */
+static void test_long_announcements(void **state) {
+    struct http_rig *rig = *state;
+    client_says(rig, GET("/1"));
+    rig->client->room = 1;
+    for (int i = 0; i < 10; i++) {
+        struct buf *in = &rig->wires[0]->in;
+        assert_int_equal(buf_printf(in, "HTTP/1.1 103 Hints\r\nX-Id: "), 0);
+        for (int j = 0; j < 30000; j++)
+            assert_int_equal(buf_append(in, "x", 1), 0);
+        assert_int_equal(buf_printf(in, "\r\n\r\n"), 0);
+        (void)wire_feed(rig->wires[0], SIZE_MAX);
+    }
+    rig_watch(rig);
+    upstream_says(rig, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    assert_true(rig->kept < 70000);
+    assert_int_equal(buf_len(&rig->client->out), 10 * 30030 + 40);
+}
+
 static void test_heads_of_head(void **state) {
     struct http_rig *rig = *state;
     client_says(rig, "HEAD /1 HTTP/1.1\r\nHost: relay.example\r\n\r\n");
@@ -647,6 +722,11 @@ int main(void) {
         WITH_RIG(test_an_upgrade),
         WITH_RIG(test_an_upgrade_that_upstream_ends),
         WITH_RIG(test_an_upgrade_that_is_refused),
+        WITH_RIG(test_an_upgrade_that_ends_before_its_head_is_taken),
+        WITH_RIG(test_an_upgrade_that_both_end),
+        WITH_RIG(test_a_long_head_and_a_body),
+        WITH_RIG(test_a_refused_answer_after_an_announcement),
+        WITH_RIG(test_long_announcements),
         WITH_RIG(test_heads_of_head),
         WITH_RIG(test_an_old_client),
         WITH_RIG(test_an_answer_without_end),

@@ -14,6 +14,7 @@ struct plan {
     enum act act;
     bool asked_later;
     unsigned interims, status;
+    int pad; /* bytes that the head of the answer has more */
     enum framing answer_framing;
     struct buf answer; /* its body */
     bool answer_close, early, silent_close, babble;
@@ -85,6 +86,7 @@ static void make_plan(struct world *world, struct plan *plan) {
     plan->act = acts[dice(world, sizeof acts / sizeof acts[0] - (one_in(world, 3) ? 0 : 1))];
     plan->asked_later = one_in(world, 3);
     plan->interims = one_in(world, 4) ? dice(world, 5) : 0;
+    plan->pad = one_in(world, 8) ? (int)dice(world, 32000) : 0;
     static const unsigned statuses[] = {200, 200, 200, 200, 204, 304, 404, 500};
     plan->status = statuses[dice(world, 8)];
     plan->answer_framing = plan->status == 204 || plan->status == 304 ? NONE : (enum framing)(1 + dice(world, 2));
@@ -95,7 +97,8 @@ static void make_plan(struct world *world, struct plan *plan) {
     plan->answer_close = one_in(world, 10);
     plan->early = one_in(world, 6);
     plan->silent_close = one_in(world, 12);
-    plan->babble = one_in(world, 20);
+    plan->babble = world->hostile && one_in(world, 20);
+    world->disturbed |= plan->babble;
     plan->granted = plan->upgrade && !one_in(world, 4) && (plan->act == ACT_FORWARD || plan->act == ACT_FORWARD_FRESH);
     if (plan->granted)
         make_body(world, &plan->body);
@@ -156,7 +159,8 @@ static void say_answer(struct world *world, struct server *server) {
         plan->answered = true;
         return;
     }
-    assert_int_equal(buf_printf(to, "HTTP/1.1 %u What\r\nX-Id: %zu\r\n", plan->status, id), 0);
+    assert_int_equal(buf_printf(to, "HTTP/1.1 %u What\r\nX-Id: %zu\r\nX-Pad: %0*d\r\n", plan->status, id, plan->pad, 0),
+                     0);
     if (plan->answer_framing == LENGTH)
         assert_int_equal(buf_printf(to, "Content-Length: %zu\r\n", buf_len(&plan->answer)), 0);
     if (plan->answer_framing == CHUNKED)
@@ -165,7 +169,7 @@ static void say_answer(struct world *world, struct server *server) {
     if (!plan->head)
         frame_body(world, plan->answer_framing, &plan->answer, to);
     if (plan->babble && plan->answer_framing != END)
-        put(to, "HTTP/1.1 200 Evil\r\nContent-Length: 4\r\n\r\nevil");
+        put(to, "Evil\n");
     server->leaves = plan->answer_close || plan->silent_close || plan->babble || plan->answer_framing == END;
     server->wire->in_end = server->leaves;
     plan->answered = true;
@@ -341,7 +345,7 @@ static void disturb(struct world *world) {
     struct wire *up = rig_upstream(rig);
     struct wire *wire = up && one_in(world, 2) ? up : rig->client;
     world->disturbed = true;
-    switch (dice(world, 7)) {
+    switch (dice(world, 8)) {
     case 0:
         wire->in_end = true;
         break;
@@ -362,6 +366,9 @@ static void disturb(struct world *world) {
     case 5:
         if (rig->conn)
             http_conn_close(rig->conn);
+        break;
+    case 6:
+        rig->refuse_response = true;
         break;
     default:
         rig->connect_fails = true;
@@ -573,6 +580,15 @@ static void check_client(struct world *world) {
         assert_int_equal(i, world->count);
 }
 
+static void world_free(struct world *world) {
+    http_rig_fini(&world->rig);
+    for (size_t i = 0; i < PLANS_MAX; i++) {
+        buf_fini(&world->plans[i].body);
+        buf_fini(&world->plans[i].answer);
+    }
+    free(world);
+}
+
 static void round_with(uint64_t seed, bool hostile) {
     struct world *world = calloc(1, sizeof(*world));
     assert_non_null(world);
@@ -604,12 +620,7 @@ static void round_with(uint64_t seed, bool hostile) {
     world->rig.connect_later = world->rig.fail_later = false;
     world_settle(world);
     check_client(world);
-    http_rig_fini(&world->rig);
-    for (size_t i = 0; i < PLANS_MAX; i++) {
-        buf_fini(&world->plans[i].body);
-        buf_fini(&world->plans[i].answer);
-    }
-    free(world);
+    world_free(world);
 }
 
 #define ROUNDS 4000
@@ -634,8 +645,94 @@ static void test_hostile_rounds(void **state) {
     rounds(true);
 }
 
+/* Two requests; the frames of the first one vary, the second one shows what the first one left behind. */
+static struct world *small_world(enum framing framing, enum framing answer_framing, bool upgrade) {
+    struct world *world = calloc(1, sizeof(*world));
+    assert_non_null(world);
+    world->seed = 1;
+    http_rig_init(&world->rig, NULL);
+    world->rig.test = world;
+    world->rig.decide = decide;
+    world->count = upgrade ? 1 : 2;
+    for (size_t i = 0; i < world->count; i++) {
+        struct plan *plan = &world->plans[i];
+        plan->post = framing != NONE;
+        plan->framing = i ? NONE : framing;
+        plan->upgrade = plan->granted = upgrade;
+        plan->status = 200;
+        plan->interims = 1;
+        plan->answer_framing = i ? LENGTH : answer_framing;
+        put(&plan->body, "HTTP/1.1 2\r\n");
+        put(&plan->answer, "0\r\n\r\nhello");
+        say_request(world, i);
+    }
+    world->rig.client->in_end = upgrade;
+    return world;
+}
+
+/* Everything up to byte `at` of the client, or of the server, has come and was dealt with. Then `what`. False: there
+ * are not so many bytes. */
+static bool broken_at(struct world *world, bool client, size_t at, unsigned what) {
+    struct http_rig *rig = &world->rig;
+    struct wire *wire = rig->client;
+    if (!client) {
+        wire->gate = buf_len(&wire->in); /* so that it does not end yet */
+        rig_settle(rig);
+        wire = rig->wires[0];
+    }
+    wire->gate = at;
+    world_settle(world);
+    bool enough = at < buf_len(&wire->in);
+    world->disturbed = what > 0;
+    switch (what) {
+    case 1:
+        wire->gate = wire->fed;
+        wire->in.len = wire->fed;
+        wire->in_end = true;
+        break;
+    case 2:
+        wire->in_lost = true;
+        break;
+    case 3:
+        wire->broken = true;
+        break;
+    case 4:
+        if (rig->conn)
+            http_conn_close(rig->conn);
+        break;
+    default:
+        break;
+    }
+    wire->gate = SIZE_MAX;
+    world_settle(world);
+    check_client(world);
+    return enough;
+}
+
+static void break_everywhere(enum framing framing, enum framing answer_framing, bool upgrade) {
+    for (unsigned what = 0; what < 5; what++) {
+        for (int client = 0; client < 2; client++) {
+            bool more = true;
+            for (size_t at = 0; more; at++) {
+                struct world *world = small_world(framing, answer_framing, upgrade);
+                more = broken_at(world, client, at, what);
+                world_free(world);
+            }
+        }
+    }
+}
+
+static void test_a_break_at_each_byte(void **state) {
+    (void)state;
+    break_everywhere(NONE, LENGTH, false);
+    break_everywhere(LENGTH, CHUNKED, false);
+    break_everywhere(CHUNKED, END, false);
+    break_everywhere(NONE, NONE, true);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_break_at_each_byte),
         cmocka_unit_test(test_honest_rounds),
         cmocka_unit_test(test_hostile_rounds),
     };

@@ -102,6 +102,24 @@ static void test_strip(void **state) {
     }
 }
 
+/* What comes out can be longer than what went in: "; " for ";". */
+static void test_strip_many(void **state) {
+    (void)state;
+    char field[2001] = "", wanted[3001] = "";
+    for (size_t i = 0; i < 1000; i++) {
+        memcpy(field + 2 * i, "a;", 2);
+        memcpy(wanted + 3 * i, "a; ", 3);
+    }
+    wanted[2998] = '\0';
+    struct http_text text = text_new(field);
+    struct buf out;
+    buf_init(&out);
+    assert_int_equal(http_cookie_strip(text, OURS, &out), 0);
+    assert_appended(&out, wanted, field);
+    buf_fini(&out);
+    text_free(text);
+}
+
 static void test_clean(void **state) {
     (void)state;
     static const struct {
@@ -158,6 +176,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_find),
         cmocka_unit_test(test_strip),
+        cmocka_unit_test(test_strip_many),
         cmocka_unit_test(test_clean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
