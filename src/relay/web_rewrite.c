@@ -62,8 +62,9 @@ static int append_request_field(const struct web_rewrite *rewrite, const struct 
         return buf_printf(out, "Origin: http://127.0.0.1:%u\r\n", rewrite->port);
     if (http_text_is(field->name, "Referer"))
         return append_referer(rewrite, out, field);
+    /* Many a server takes '_' in a name for '-': by that, what is dropped here could come after all. */
     if (http_field_is_hop(head, field) || IS_ONE_OF(field->name, request_dropped) ||
-        has_prefix(field->name, "X-Forwarded-"))
+        has_prefix(field->name, "X-Forwarded-") || memchr(field->name.at, '_', field->name.len))
         return 0;
     return append_field(out, field);
 }

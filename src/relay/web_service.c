@@ -143,6 +143,11 @@ void web_service_request(struct web_conn *conn, const struct http_head *head) {
         request_own(conn, head);
         return;
     }
+    if (http_text_equal(head->method, "TRACE")) {
+        /* Its answer would show the token that goes to the machine. */
+        web_refuse(conn, 405, "Refused", "TRACE is not passed on.", NULL, NULL);
+        return;
+    }
     const char *foreign = web_access_foreign(head, conn->host.origin);
     if (foreign) {
         web_refuse(conn, 403, "Refused", foreign, NULL, NULL);

@@ -90,9 +90,23 @@ static void conn_rest(struct http_conn *conn) {
     conn_kick(conn);
 }
 
+/* Each half of an upgraded connection ends by itself, after its last byte. */
+static void conn_end_halves(struct http_conn *conn) {
+    if (buf_len(&conn->to_client) || !conn->upstream.ended)
+        return;
+    if (conn->client.ended) {
+        http_conn_close(conn);
+    } else if (!conn->told_end) {
+        conn->told_end = true;
+        conn->client.stream->ops->end(conn->client.stream);
+    }
+}
+
 void http_conn_settle(struct http_conn *conn) {
     if (conn->dead)
         return;
+    if (conn->upgraded)
+        conn_end_halves(conn);
     if (conn->response == RESPONSE_DONE && !buf_len(&conn->to_client)) {
         if (!conn->keep_client || conn->client.ended || conn->request != REQUEST_SENT) {
             http_conn_close(conn);
@@ -127,7 +141,8 @@ size_t http_conn_carry(struct http_conn *conn, struct http_side *from, struct ht
     *rc = http_body_scan(&from->body, bytes, n, &pass, &skip, why);
     if (*rc)
         return 0;
-    conn->progress = loop_now(conn->loop);
+    if (pass) /* what is only skipped is no progress */
+        conn->progress = loop_now(conn->loop);
     if (held) {
         *rc = buf_append(held, bytes, pass);
         conn->carried += pass;
@@ -189,6 +204,7 @@ static void conn_begin(struct http_conn *conn, const struct http_head *head) {
     conn->to_head = http_text_equal(head->method, "HEAD");
     conn->websocket = head->websocket;
     conn->has_body = head->framing != HTTP_NO_BODY;
+    conn->says_empty = !conn->has_body && http_field_find(head, "Content-Length");
     conn->repeatable = !conn->has_body && (conn->to_head || http_text_equal(head->method, "GET") ||
                                            http_text_equal(head->method, "OPTIONS"));
     conn->keep_client = head->keep;
@@ -285,8 +301,7 @@ static void client_end(void *ctx) {
     conn->client.ended = true;
     if (conn->upgraded) {
         conn->upstream.stream->ops->end(conn->upstream.stream);
-        if (conn->upstream.ended)
-            http_conn_close(conn);
+        http_conn_settle(conn);
         return;
     }
     /* With its request whole it still gets the answer; within one it has broken off. */
@@ -358,6 +373,8 @@ static int append_request_frame(const struct http_conn *conn, struct buf *head) 
         rc = buf_printf(head, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
     else if (conn->client.body.framing == HTTP_CHUNKED)
         rc = buf_printf(head, "Transfer-Encoding: chunked\r\n");
+    else if (conn->says_empty)
+        rc = buf_printf(head, "Content-Length: 0\r\n");
     else if (conn->client.body.framing == HTTP_LENGTH)
         rc = buf_printf(head, "Content-Length: %llu\r\n", (unsigned long long)conn->client.body.left);
     return rc ? rc : buf_append(head, "\r\n", 2);

@@ -56,12 +56,15 @@ struct http_conn {
     bool to_head;      /* the request is HEAD */
     bool websocket;    /* the request asks for it */
     bool upgraded;     /* and has got it */
+    bool told_end;     /* then: the client was told that no more comes */
     bool has_body;     /* of the request */
+    bool says_empty;   /* the request says that its body is empty: some servers want to hear that */
     bool repeatable;   /* the request may be sent twice: a safe method without a body */
     bool reused;       /* its upstream has answered before */
     bool deaf;         /* the upstream takes no more, but may still answer */
     bool keep_client;  /* may the connection go on after this answer? */
     bool keep_upstream;
+    bool wrapping;  /* the answer ends with its stream, and goes on in chunks: so one that is cut off shows as that */
     bool streaming; /* an answer of ours without end */
 };
 

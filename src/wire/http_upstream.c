@@ -67,11 +67,10 @@ static void response_done(struct http_conn *conn) {
 }
 
 /* How the body is framed on the client's side, and the end of the head. */
-static int append_response_frame(struct http_conn *conn, const struct http_head *head) {
-    struct buf *out = &conn->to_client;
+static int append_response_frame(const struct http_conn *conn, const struct http_head *head, struct buf *out) {
     const struct http_field *length = http_field_find(head, "Content-Length");
     int rc = 0;
-    if (head->framing == HTTP_CHUNKED)
+    if (head->framing == HTTP_CHUNKED || conn->wrapping)
         rc = buf_printf(out, "Transfer-Encoding: chunked\r\n");
     else if (length && head->status != 204)
         rc = buf_printf(out, "Content-Length: %.*s\r\n", (int)length->value.len, length->value.at);
@@ -100,14 +99,25 @@ static void response_begin(struct http_conn *conn, const struct http_head *head)
         upstream_bad(conn, "it answered in chunks to a client that does not know them");
         return;
     }
-    conn->keep_client = conn->keep_client && !until_end && conn->request == REQUEST_SENT;
+    conn->wrapping = until_end && conn->minor > 0;
+    conn->keep_client = conn->keep_client && (!until_end || conn->wrapping) && conn->request == REQUEST_SENT;
     conn->keep_upstream = head->keep && !until_end;
-    if (conn->events->response(conn->ctx, head, &conn->to_client)) {
-        buf_fini(&conn->to_client);
+    struct buf out; /* in to_client there may be the rest of an announcement, which has to go out in any case */
+    buf_init(&out);
+    if (conn->events->response(conn->ctx, head, &out)) {
+        buf_fini(&out);
         upstream_bad(conn, "its answer cannot be passed on");
         return;
     }
-    if (append_response_frame(conn, head)) {
+    int rc = append_response_frame(conn, head, &out);
+    if (!rc && buf_len(&conn->to_client)) {
+        rc = buf_append(&conn->to_client, buf_head(&out), buf_len(&out));
+        buf_fini(&out);
+    } else if (!rc) {
+        conn->to_client = out;
+    }
+    if (rc) {
+        buf_fini(&out);
         http_conn_close(conn);
         return;
     }
@@ -146,6 +156,8 @@ static size_t upstream_take_head(struct http_conn *conn, const uint8_t *bytes, s
     size_t len = 0, before = buf_len(held), room = HTTP_HEAD_MAX + 1 - before, more = n < room ? n : room;
     const uint8_t *all = bytes;
     size_t total = more;
+    if (conn->client.blocked) /* an announcement waits: more of them would pile up */
+        return 0;
     if (before) {
         if (buf_append(held, bytes, more)) {
             http_conn_close(conn);
@@ -173,8 +185,31 @@ static size_t upstream_take_head(struct http_conn *conn, const uint8_t *bytes, s
     return rc ? n : len - before;
 }
 
+/* A chunk of an answer that has no frame of its own (RFC 9112 section 7.1). */
+static size_t upstream_wrap(struct http_conn *conn, const uint8_t *bytes, size_t n) {
+    if (conn->client.blocked)
+        return 0;
+    if (n > TOGETHER_MAX)
+        n = TOGETHER_MAX;
+    int rc = buf_printf(&conn->to_client, "%zx\r\n", n);
+    if (!rc)
+        rc = buf_append(&conn->to_client, bytes, n);
+    if (!rc)
+        rc = buf_append(&conn->to_client, "\r\n", 2);
+    if (rc)
+        http_conn_close(conn);
+    conn->carried += n;
+    http_conn_flush(conn);
+    return n;
+}
+
 static size_t upstream_take_body(struct http_conn *conn, const uint8_t *bytes, size_t n) {
     struct why why = {""};
+    if (conn->wrapping)
+        return upstream_wrap(conn, bytes, n);
+    /* A long head goes ahead alone: else its body would wait for a client that has nothing to take. */
+    if (buf_len(&conn->to_client) >= TOGETHER_MAX && !conn->client.blocked)
+        http_conn_flush(conn);
     size_t waiting = buf_len(&conn->to_client);
     struct buf *held = waiting && waiting < TOGETHER_MAX && !conn->client.blocked ? &conn->to_client : NULL;
     int rc = 0;
@@ -228,10 +263,13 @@ static void upstream_gone(struct http_conn *conn, bool in_order) {
     if (conn->upgraded || (conn->response == RESPONSE_BODY && !in_order)) {
         http_conn_close(conn);
     } else if (conn->response == RESPONSE_BODY) {
-        if (http_body_end(&conn->upstream.body))
+        if (http_body_end(&conn->upstream.body) ||
+            (conn->wrapping && buf_append(&conn->to_client, "0\r\n\r\n", 5))) {
             http_conn_close(conn);
-        else
+        } else {
             response_done(conn);
+            http_conn_flush(conn);
+        }
     } else if (conn->response == RESPONSE_AWAITED && buf_len(&conn->upstream.head)) {
         upstream_bad(conn, "it closed within the head of its answer");
     } else if (conn->response == RESPONSE_AWAITED) {
@@ -249,12 +287,10 @@ static void upstream_end(void *ctx) {
     if (conn->dead)
         return;
     conn->upstream.ended = true;
-    if (conn->upgraded && !conn->client.ended) {
-        conn->client.stream->ops->end(conn->client.stream);
+    if (conn->upgraded)
         http_conn_settle(conn);
-        return;
-    }
-    upstream_gone(conn, true);
+    else
+        upstream_gone(conn, true);
 }
 
 static void upstream_writable(void *ctx) {

@@ -22,8 +22,7 @@ bool http_body_is_done(const struct http_body *body);
  * 7.1.1 and 7.1.2). What is after those is for the next call, or no part of the body. 0 with *pass + *skip > 0, or
  * SP_EFORMAT (`why` says what): chunk sizes that are not 1 to 15 hex digits, anything but CRLF as a line end, control
  * characters, an extension of more than 256 bytes, trailers of more than 8192. */
-int http_body_scan(struct http_body *body, const uint8_t *bytes, size_t n, size_t *pass, size_t *skip,
-                   struct why *why);
+int http_body_scan(struct http_body *body, const uint8_t *bytes, size_t n, size_t *pass, size_t *skip, struct why *why);
 
 /* The sender has closed. 0 when the body is done with that, SP_EFORMAT when it is cut off. */
 int http_body_end(struct http_body *body);

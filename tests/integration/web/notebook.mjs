@@ -10,21 +10,23 @@ const require = createRequire(import.meta.url);
 // page gets it from npm here, when its loader asks for it.
 export async function mendTerminals(context) {
   const load = (name) => `(function (define, module, exports) {${readFileSync(require.resolve(name))}\n}).call(window);`;
-  await context.addInitScript(`if (location.pathname.startsWith('/terminals/')) {
+  await context.addInitScript(`
     ${load('xterm/dist/xterm.js')}
     ${load('xterm/dist/addons/fit/fit.js')}
-    const given = { xterm: window.Terminal, 'xtermjs-fit': window.fit };
-    let define;
-    Object.defineProperty(window, 'define', {
-      get: () => define,
-      set(real) {
-        define = (name, ...rest) => {
-          window.exports ??= name === 'xterm' ? {} : undefined;
-          return given[name] ? real(name, [], () => given[name]) : real(name, ...rest);
-        };
-      },
-    });
-  }`);
+    (() => {
+      const given = { xterm: window.Terminal, 'xtermjs-fit': window.fit };
+      let define;
+      Object.defineProperty(window, 'define', {
+        get: () => define,
+        set(real) {
+          define = (name, ...rest) => {
+            if (name === 'xterm') window.exports = {};
+            return given[name] ? real(name, [], () => given[name]) : real(name, ...rest);
+          };
+        },
+      });
+    })();
+  `);
 }
 
 // The list of files. `page` shows it.

@@ -241,6 +241,7 @@ test('a further machine', async () => {
   assert.equal(await name.inputValue(), '');
   assert.equal(await dialog.locator('code').isVisible(), false);
   await dialog.getByRole('button', { name: 'Close' }).click();
+  assert.equal(await dialog.isVisible(), false);
   assert.deepEqual(world.complaints, []);
 });
 

@@ -176,13 +176,15 @@ export class World {
     return program;
   }
 
-  // A relay called `localhost`; people dial `port`, where the cable begins.
-  async relay() {
+  // People dial `port`, where the cable begins. To a browser all names below `relay.localhost` are one site; `localhost`
+  // itself, like a top-level domain, holds none together.
+  async relay(name = 'localhost') {
+    this.name = name;
     this.behind = await freePort();
     this.port = await freePort();
     this.cable = await new Cable().lay(this.port, this.behind);
     this.atEnd(() => this.cable.close());
-    writeFileSync(this.path('relay.ini'), `public_port = ${this.port}\nname = localhost\n`);
+    writeFileSync(this.path('relay.ini'), `public_port = ${this.port}\nname = ${name}\n`);
     this.relayProgram = this.start('relay', [process.env.RELAY, 'run', '--state', this.folder('relay-state'),
       '--config', this.path('relay.ini'), '--listen', `127.0.0.1:${this.behind}`]);
     await this.relayProgram.says(/listening on/);
@@ -206,7 +208,7 @@ export class World {
     const url = /sallyport:\/\/[^\s'"]+/.exec(await this.ctl('invite', 'machine', name))[0];
     // The cable is the laptop's alone.
     await run(process.env.AGENT, 'join', '--state', this.folder(`${name}-state`),
-      url.replace(`:${this.port}/`, `:${this.behind}/`));
+      url.replace(`//${this.name}:${this.port}/`, `//127.0.0.1:${this.behind}/`));
     const env = { ...process.env, HOME: home };
     for (const variable of ['XDG_DATA_HOME', 'XDG_RUNTIME_DIR', 'JUPYTER_DATA_DIR', 'JUPYTER_RUNTIME_DIR']) {
       delete env[variable];
@@ -249,7 +251,7 @@ export class World {
   }
 
   origin(service, scheme = 'https') {
-    return `${scheme}://${service ? `${service}.` : ''}localhost:${this.port}`;
+    return `${scheme}://${service ? `${service}.` : ''}${this.name}:${this.port}`;
   }
 
   logs() {

@@ -49,6 +49,7 @@ static void requests_lose_what_is_ours(void **state) {
                   "X-Forwarded-For: 1.2.3.4\r\n"
                   "X-Forwarded-Host: evil\r\n"
                   "X-Real-IP: 1.2.3.4\r\n"
+                  "X_Forwarded_For: 1.2.3.4\r\n"
                   "Connection: keep-alive, X-Hop\r\n"
                   "X-Hop: 1\r\n"
                   "TE: trailers\r\n"

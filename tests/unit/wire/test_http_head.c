@@ -199,9 +199,8 @@ static void test_the_longest_head(void **state) {
     for (size_t over = 0; over < 2; over++) {
         uint8_t bytes[HTTP_HEAD_MAX + 1];
         size_t n = HTTP_HEAD_MAX + over;
-        memset(bytes, 'y', n);
-        memcpy(bytes, begin, strlen(begin));
-        memcpy(bytes + n - strlen(end), end, strlen(end));
+        for (size_t i = 0; i < n; i++)
+            bytes[i] = (uint8_t)(i < sizeof begin - 1 ? begin[i] : i < n - 4 ? 'y' : end[i + 4 - n]);
         struct verdict v = parse_request(bytes, n);
         assert_int_equal(v.rc, over ? SP_ETOOBIG : 0);
         assert_int_equal(v.len, over ? 77 : n);

@@ -436,6 +436,16 @@ static void reset_is_reported_at_once(void **state) {
     assert_int_equal(bench->stream->ops->write(bench->stream, bench->bytes, 10), SP_ECLOSED);
 }
 
+static void nothing_is_reported_before_it_is_wanted(void **state) {
+    struct bench *bench = *state;
+    struct linger now = {.l_onoff = 1};
+    assert_int_equal(setsockopt(bench->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)), 0);
+    client_vanish(bench);
+    assert_false(turn(bench, has_closed, 50));
+    bench->stream->ops->resume(bench->stream);
+    assert_true(turn(bench, has_closed, SOON_MS));
+}
+
 static void broken_record_ends_it_with_an_alert(void **state) {
     struct bench *bench = *state;
     uint8_t byte;
@@ -557,6 +567,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(peer_that_takes_nothing_after_close_is_given_up, bench_up, bench_down),
         cmocka_unit_test_setup_teardown(half_that_we_ended_leaves_the_other_open, bench_up, bench_down),
         cmocka_unit_test_setup_teardown(reset_is_reported_at_once, bench_up, bench_down),
+        cmocka_unit_test_setup_teardown(nothing_is_reported_before_it_is_wanted, bench_up, bench_down),
         cmocka_unit_test_setup_teardown(broken_record_ends_it_with_an_alert, bench_up, bench_down),
         cmocka_unit_test_setup_teardown(close_from_inside_data_is_the_end, bench_up, bench_down),
         cmocka_unit_test_setup_teardown(request_within_the_handshake_is_heard, bench_up, bench_down),
