@@ -140,7 +140,7 @@ static void certificate_warn(struct certificate *certificate) {
     char date[21];
     certificate->warned = now;
     str_time(date, tls_server_not_after(certificate->server));
-    if (left < 0 || tls_server_not_after(certificate->server) <= now)
+    if (tls_server_not_after(certificate->server) <= now)
         log_warn("%s has expired (%s): put a new certificate and its key in place", certificate->cert, date);
     else
         log_warn("%s expires in %lld days (%s): put a new certificate and its key in place", certificate->cert,

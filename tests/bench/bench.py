@@ -121,8 +121,6 @@ def arguments():
     how.logins = 7 if how.quick else 31
     how.idle = 15 if how.quick else 60
     how.agents = 200 if how.quick else 1000
-    how.wrk = 2 if how.quick else 4
-    how.pings = 1000 if how.quick else 5000
     how.cells = 20 if how.quick else 100
     how.browsers = 200
     return how
