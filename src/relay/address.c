@@ -11,6 +11,15 @@ bool address_is_ipv6(const char *text) {
     return inet_pton(AF_INET6, text, &unused) == 1;
 }
 
+bool address_is_neighbour(const struct sockaddr_storage *a, const struct sockaddr_storage *b) {
+    const struct sockaddr_in *a4 = (const struct sockaddr_in *)(const void *)a, *b4 = (const void *)b;
+    const struct sockaddr_in6 *a6 = (const struct sockaddr_in6 *)(const void *)a, *b6 = (const void *)b;
+    if (a->ss_family != b->ss_family)
+        return false;
+    return a->ss_family == AF_INET ? a4->sin_addr.s_addr == b4->sin_addr.s_addr
+                                   : memcmp(&a6->sin6_addr, &b6->sin6_addr, 8) == 0;
+}
+
 /* Splits off the port; the host is left without brackets. */
 static int address_split(const char *text, char *host, size_t size, uint16_t *port) {
     const char *colon = strrchr(text, ':');

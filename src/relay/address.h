@@ -18,5 +18,7 @@ struct address {
 /* "192.0.2.1:2222", "[2001:db8::1]:2222", "*:2222", ":2222". SP_EINVAL with why. */
 int address_parse(const char *text, struct address *out, struct why *why);
 bool address_is_ipv6(const char *text);
+/* The same address, or the same /64, of which whoever has one has all. */
+bool address_is_neighbour(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
 
 #endif

@@ -19,7 +19,7 @@ enum {
     BACKLOG = 1024,
     ACCEPTS_PER_TURN = 64,
     GUESTS_PER_ADDRESS = 128, /* of other machines: an office behind one address does not get there */
-    SILENT_MS = 2000, /* who says nothing for so long is taken for an SSH client that waits for our line */
+    SILENT_MS = 2000,         /* who says nothing for so long is taken for an SSH client that waits for our line */
     PEEK_SIZE = 256,
     PAUSE_MS = 100, /* no accepting for so long when descriptors ran out */
 };
@@ -178,16 +178,6 @@ static void listener_make_room(struct listener *listener) {
         guest_evict(list_item(from->next, struct guest, link), "too many connections");
 }
 
-/* The same address, or the same /64, of which whoever has one has all. */
-static bool is_neighbour(const struct sockaddr_storage *a, const struct sockaddr_storage *b) {
-    const struct sockaddr_in *a4 = (const struct sockaddr_in *)(const void *)a, *b4 = (const void *)b;
-    const struct sockaddr_in6 *a6 = (const struct sockaddr_in6 *)(const void *)a, *b6 = (const void *)b;
-    if (a->ss_family != b->ss_family)
-        return false;
-    return a->ss_family == AF_INET ? a4->sin_addr.s_addr == b4->sin_addr.s_addr
-                                   : memcmp(&a6->sin6_addr, &b6->sin6_addr, 8) == 0;
-}
-
 /* One network alone must not take all the places: beyond its share its own oldest guest goes. */
 static void listener_keep_share(struct listener *listener, const struct sockaddr_storage *address, const char *text) {
     struct list *lists[] = {&listener->silent, &listener->talking};
@@ -197,7 +187,7 @@ static void listener_keep_share(struct listener *listener, const struct sockaddr
         return;
     for (size_t i = 0; i < 2; i++) {
         list_foreach (node, tmp, lists[i]) {
-            if (!is_neighbour(&list_item(node, struct guest, link)->address, address))
+            if (!address_is_neighbour(&list_item(node, struct guest, link)->address, address))
                 continue;
             oldest = oldest ? oldest : node;
             count++;

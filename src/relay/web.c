@@ -3,10 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sallyport/base/os.h"
 #include "web_conn.h"
 
 enum {
     MAX_CONNECTIONS = 4096,
+    DESCRIPTORS_EACH = 3, /* the browser's, and a pair to our pages */
     AUTHORITY_EXTRA = 9, /* brackets, a colon, a port, the end */
     HTTPS_PORT = 443,
     TICK_MS = 30000,
@@ -83,6 +85,12 @@ static int web_open(struct web *web, const struct web_config *config) {
     return rc ? rc : loop_timer_set(&web->tick, TICK_MS);
 }
 
+/* Half of all descriptors at most: SSH and the machines need the others. */
+static unsigned places(void) {
+    unsigned most = os_raise_nofile() / (2 * DESCRIPTORS_EACH);
+    return most && most < MAX_CONNECTIONS ? most : MAX_CONNECTIONS;
+}
+
 int web_new(const struct web_config *config, struct web **out) {
     if (config->host_count == 0)
         return SP_EINVAL;
@@ -101,7 +109,7 @@ int web_new(const struct web_config *config, struct web **out) {
     web->fingerprint = config->fingerprint;
     web->count = config->count;
     web->count_ctx = config->count_ctx;
-    web->conn_max = config->max_connections ? config->max_connections : MAX_CONNECTIONS;
+    web->conn_max = config->max_connections ? config->max_connections : places();
     list_init(&web->fresh);
     list_init(&web->conns);
     loop_timer_init(config->loop, &web->tick, web_tick, web);

@@ -119,6 +119,8 @@ bool web_access_is_good(struct web_conn *conn) {
         return false;
     access->rights = conn->web->rights;
     access->looked = now;
+    /* Another connection of the same session has written it down perhaps: each write goes to the disk. */
+    access->last_used = session.last_used;
     /* A WebSocket in use makes no requests: its bytes count. */
     uint64_t carried = http_conn_carried(conn->http);
     if (carried != access->carried)

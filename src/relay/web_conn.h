@@ -20,9 +20,9 @@ enum web_host_kind { WEB_HOST_UNKNOWN, WEB_HOST_OWN, WEB_HOST_SERVICE };
 /* What a Host field means here. */
 struct web_host {
     enum web_host_kind kind;
-    const char *authority;        /* the one of ours, with its port */
-    bool local;                   /* a name of this very machine: localhost, *.localhost, 127.0.0.1, [::1] */
-    char machine[SP_NAME_SIZE];   /* of a service's host ... */
+    const char *authority;      /* the one of ours, with its port */
+    bool local;                 /* a name of this very machine: localhost, *.localhost, 127.0.0.1, [::1] */
+    char machine[SP_NAME_SIZE]; /* of a service's host ... */
     char service[SP_NAME_SIZE];
     char origin[WEB_ORIGIN_SIZE]; /* "https://box1--jupyter.relay.example:2222", as browsers write it */
 };
@@ -65,14 +65,15 @@ struct web_conn {
     char peer_text[INET6_ADDRSTRLEN];
     uint64_t deadline;
     bool tls;
+    bool fresh;  /* no whole request yet */
     bool ending; /* pushed out */
     enum web_target target;
     struct web_host host; /* of the request that is under way */
     struct web_access access;
     int64_t upstream_machine; /* where the stream upstream leads ... */
     uint16_t port;            /* ... and the service's port there */
-    bool wants_page;   /* whoever asked reads HTML */
-    uint64_t counted; /* bytes that are in the counters already */
+    bool wants_page;          /* whoever asked reads HTML */
+    uint64_t counted;         /* bytes that are in the counters already */
     struct web_opening *opening;
     struct web_listener *listener;
     void (*closed)(void *ctx);
@@ -117,9 +118,9 @@ const char *web_access_foreign(const struct http_head *head, const char *origin)
 
 /* web_rewrite.c: heads on their way through. Appends what http_conn_forward and the `response` event want. */
 struct web_rewrite {
-    const char *origin;   /* of the service's host as the browser sees it */
-    uint16_t port;        /* of the service at its machine */
-    const char *token;    /* of a Jupyter; "" when there is none */
+    const char *origin; /* of the service's host as the browser sees it */
+    uint16_t port;      /* of the service at its machine */
+    const char *token;  /* of a Jupyter; "" when there is none */
 };
 int web_rewrite_request(const struct web_rewrite *rewrite, const struct http_head *head, struct buf *out);
 int web_rewrite_response(const struct web_rewrite *rewrite, const struct http_head *head, struct buf *out);
@@ -128,9 +129,10 @@ int web_rewrite_pass(const struct http_head *head, struct buf *out);
 
 /* web_hop.c: from the relay's host to a service's host, with a code that works once and for 30 s. */
 struct web_hops;
-#define WEB_HOPS_MAX 512 /* codes that are under way at once; beyond that the oldest no longer works */
+#define WEB_HOPS_MAX 512 /* codes that are under way at once; beyond that the oldest no longer works ... */
+#define WEB_HOPS_EACH 16 /* ... nor beyond so many of one session */
 int web_hops_new(struct loop *loop, unsigned life_ms, struct web_hops **out); /* 0 or SP_ENOMEM */
-void web_hops_free(struct web_hops *hops);                /* NULL is allowed */
+void web_hops_free(struct web_hops *hops);                                    /* NULL is allowed */
 /* A code for this session to that service. 0, SP_ESYS. */
 int web_hop_make(struct web_hops *hops, int64_t session_id, int64_t machine_id, const char *service,
                  char code[static SECRET_TOKEN_LEN + 1]);

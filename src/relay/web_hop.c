@@ -26,7 +26,6 @@ struct entry {
 struct web_hops {
     struct loop *loop;
     unsigned life_ms;
-    size_t next;
     struct entry list[WEB_HOPS_MAX];
 };
 
@@ -44,6 +43,23 @@ void web_hops_free(struct web_hops *hops) {
     free(hops);
 }
 
+/* Where a new code of this session goes: a free place, else that of the oldest. Whoever asks for many uses up his own. */
+static struct entry *place_for(struct web_hops *hops, int64_t session_id) {
+    struct entry *oldest = &hops->list[0], *own = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < WEB_HOPS_MAX; i++) {
+        struct entry *entry = &hops->list[i];
+        if (entry->due < oldest->due)
+            oldest = entry;
+        if (entry->due <= loop_now(hops->loop) || entry->hop.session_id != session_id)
+            continue;
+        count++;
+        if (!own || entry->due < own->due)
+            own = entry;
+    }
+    return count < WEB_HOPS_EACH ? oldest : own;
+}
+
 int web_hop_make(struct web_hops *hops, int64_t session_id, int64_t machine_id, const char *service,
                  char code[static SECRET_TOKEN_LEN + 1]) {
     struct entry entry = {.due = loop_now(hops->loop) + hops->life_ms,
@@ -55,8 +71,7 @@ int web_hop_make(struct web_hops *hops, int64_t session_id, int64_t machine_id, 
         rc = digest_sha256(code, SECRET_TOKEN_LEN, entry.code_hash);
     if (rc)
         return rc;
-    hops->list[hops->next] = entry;
-    hops->next = (hops->next + 1) % WEB_HOPS_MAX;
+    *place_for(hops, session_id) = entry;
     return 0;
 }
 
@@ -89,8 +104,9 @@ bool web_hop_is_path(const char *path) {
 }
 
 static int unhex(char c) {
-    const char *digits = "0123456789abcdef", *at = c ? memchr(digits, c | 0x20, 16) : NULL;
-    return at ? (int)(at - digits) : c >= '0' && c <= '9' ? c - '0' : -1;
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    const char *at = c ? strchr(digits, c) : NULL;
+    return at ? (int)(at - digits) % 16 : -1;
 }
 
 /* The parameter `to` of a query, decoded; "/" when there is none that may be used. */
@@ -130,8 +146,8 @@ int web_hop_url(const char *relay_origin, const char *machine, const char *servi
     char escaped[PATH_SIZE * 3];
     bool plain = target.len >= PATH_SIZE || (target.len == 1 && target.at[0] == '/');
     escape(target, escaped, sizeof(escaped));
-    int n = snprintf(to, WEB_URL_SIZE, "%s/open/%s/%s%s%s", relay_origin, machine, service, plain ? "" : "?to=",
-                     plain ? "" : escaped);
+    int n = snprintf(to, WEB_URL_SIZE, "%s/open/%s/%s%s%s", relay_origin, machine, service,
+                     plain ? "" : "?to=", plain ? "" : escaped);
     return n < WEB_URL_SIZE ? 0 : SP_ETOOBIG;
 }
 

@@ -36,7 +36,7 @@ struct web {
     void *open_ctx;
     struct list fresh; /* of struct web_conn: no whole request yet, the oldest first */
     struct list conns; /* and those that had one, by the last */
-    unsigned conn_count, conn_max;
+    unsigned conn_count, fresh_count, conn_max;
     unsigned rights; /* goes up with every change of rights: what was looked up before is looked up anew */
     char etags[WEB_ASSETS][WEB_ETAG_SIZE];
     const char *fingerprint; /* of the relay's host key */

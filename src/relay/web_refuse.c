@@ -11,10 +11,20 @@ static const char *reason_of(unsigned status) {
         unsigned status;
         const char *reason;
     } known[] = {
-        {200, "OK"},          {302, "Found"},      {303, "See Other"},           {304, "Not Modified"},
-        {308, "Permanent Redirect"}, {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"},
-        {404, "Not Found"},   {405, "Method Not Allowed"}, {421, "Misdirected Request"}, {429, "Too Many Requests"},
-        {502, "Bad Gateway"}, {503, "Service Unavailable"},
+        {200, "OK"},
+        {302, "Found"},
+        {303, "See Other"},
+        {304, "Not Modified"},
+        {308, "Permanent Redirect"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {421, "Misdirected Request"},
+        {429, "Too Many Requests"},
+        {502, "Bad Gateway"},
+        {503, "Service Unavailable"},
     };
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (known[i].status == status)
@@ -37,13 +47,14 @@ void web_relay_origin(const struct web_conn *conn, char to[static WEB_ORIGIN_SIZ
 
 static int append_page(const struct web_conn *conn, const char *title, const char *text, const char *link,
                        const char *link_text, struct buf *body) {
-    char home[WEB_ORIGIN_SIZE + 1];
-    web_relay_origin(conn, home);
+    char relay[WEB_ORIGIN_SIZE], home[WEB_ORIGIN_SIZE + 1];
+    web_relay_origin(conn, relay);
+    snprintf(home, sizeof(home), "%s/", relay);
     const char *const fields[][2] = {
         {"title", title},
         {"text", text},
         {"assets", conn->host.kind == WEB_HOST_SERVICE ? WEB_OWN_PATH "assets" : "/assets"},
-        {"link", link ? link : strcat(home, "/")},
+        {"link", link ? link : home},
         {"link_text", link_text ? link_text : "To the machines"},
     };
     return web_template_fill(WEB_TEMPLATE_ERROR, fields, sizeof(fields) / sizeof(fields[0]), body);

@@ -29,9 +29,9 @@ static bool has_prefix(struct http_text text, const char *prefix) {
 }
 
 /* Fields of requests that do not go on: written anew below, or none of the machine's business. */
-static const char *const request_dropped[] = {"Host",      "Content-Length", "Authorization", "Cookie", "Origin",
-                                              "Referer",   "Forwarded",      "X-Real-IP",     "Via",    "CF-Connecting-IP",
-                                              "True-Client-IP"};
+static const char *const request_dropped[] = {"Host",   "Content-Length",   "Authorization", "Cookie",
+                                              "Origin", "Referer",          "Forwarded",     "X-Real-IP",
+                                              "Via",    "CF-Connecting-IP", "True-Client-IP"};
 
 static int append_cookies(struct buf *out, const struct http_field *field) {
     struct buf rest;
@@ -90,9 +90,15 @@ int web_rewrite_request(const struct web_rewrite *rewrite, const struct http_hea
 }
 
 /* Fields of answers that would reach beyond the service's own host, or open it to others. */
-static const char *const response_dropped[] = {
-    "Content-Length", "Set-Cookie2", "Strict-Transport-Security", "Alt-Svc", "Clear-Site-Data", "Public-Key-Pins", "NEL",
-    "Report-To",      "Reporting-Endpoints"};
+static const char *const response_dropped[] = {"Content-Length",
+                                               "Set-Cookie2",
+                                               "Strict-Transport-Security",
+                                               "Alt-Svc",
+                                               "Clear-Site-Data",
+                                               "Public-Key-Pins",
+                                               "NEL",
+                                               "Report-To",
+                                               "Reporting-Endpoints"};
 
 static int append_set_cookie(struct buf *out, const struct http_field *field) {
     struct buf clean;

@@ -186,7 +186,8 @@ void http_conn_refuse(struct http_conn *conn, int rc, const struct why *why) {
     buf_init(&head);
     int len = snprintf(text, sizeof text, "%s: %s\n", refusal_line(rc), why->text);
     if (rc == SP_ENOMEM || len < 0 ||
-        buf_printf(&head, "HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n",
+        buf_printf(&head,
+                   "HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n",
                    refusal_line(rc)) < 0) {
         buf_fini(&head);
         http_conn_close(conn);
@@ -256,8 +257,7 @@ static size_t client_take_body(struct http_conn *conn, const uint8_t *bytes, siz
     struct why why = {""};
     int rc = 0;
     /* No stream any more: the answer is there already, and only waits for the client to take it. */
-    if (!conn->upstream.stream || conn->deaf || conn->upstream.blocked ||
-        conn->head_sent < buf_len(&conn->to_upstream))
+    if (!conn->upstream.stream || conn->deaf || conn->upstream.blocked || conn->head_sent < buf_len(&conn->to_upstream))
         return 0;
     size_t taken = http_conn_carry(conn, &conn->client, &conn->upstream, bytes, n, NULL, &rc, &why);
     if (rc == SP_ECLOSED) {

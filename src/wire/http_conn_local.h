@@ -48,21 +48,21 @@ struct http_conn {
     uint64_t progress;      /* when bytes last moved */
     uint64_t rested;        /* since when the upstream is idle */
     uint64_t carried;
-    unsigned interim;  /* 1xx answers to this request */
-    unsigned minor;    /* of the client's HTTP version */
-    bool first;        /* no request has come yet */
-    bool dead;         /* to be freed by the task */
-    bool in_client;    /* within the client's data event */
-    bool to_head;      /* the request is HEAD */
-    bool websocket;    /* the request asks for it */
-    bool upgraded;     /* and has got it */
-    bool told_end;     /* then: the client was told that no more comes */
-    bool has_body;     /* of the request */
-    bool says_empty;   /* the request says that its body is empty: some servers want to hear that */
-    bool repeatable;   /* the request may be sent twice: a safe method without a body */
-    bool reused;       /* its upstream has answered before */
-    bool deaf;         /* the upstream takes no more, but may still answer */
-    bool keep_client;  /* may the connection go on after this answer? */
+    unsigned interim; /* 1xx answers to this request */
+    unsigned minor;   /* of the client's HTTP version */
+    bool first;       /* no request has come yet */
+    bool dead;        /* to be freed by the task */
+    bool in_client;   /* within the client's data event */
+    bool to_head;     /* the request is HEAD */
+    bool websocket;   /* the request asks for it */
+    bool upgraded;    /* and has got it */
+    bool told_end;    /* then: the client was told that no more comes */
+    bool has_body;    /* of the request */
+    bool says_empty;  /* the request says that its body is empty: some servers want to hear that */
+    bool repeatable;  /* the request may be sent twice: a safe method without a body */
+    bool reused;      /* its upstream has answered before */
+    bool deaf;        /* the upstream takes no more, but may still answer */
+    bool keep_client; /* may the connection go on after this answer? */
     bool keep_upstream;
     bool wrapping;  /* the answer ends with its stream, and goes on in chunks: so one that is cut off shows as that */
     bool streaming; /* an answer of ours without end */

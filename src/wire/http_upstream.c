@@ -263,8 +263,7 @@ static void upstream_gone(struct http_conn *conn, bool in_order) {
     if (conn->upgraded || (conn->response == RESPONSE_BODY && !in_order)) {
         http_conn_close(conn);
     } else if (conn->response == RESPONSE_BODY) {
-        if (http_body_end(&conn->upstream.body) ||
-            (conn->wrapping && buf_append(&conn->to_client, "0\r\n\r\n", 5))) {
+        if (http_body_end(&conn->upstream.body) || (conn->wrapping && buf_append(&conn->to_client, "0\r\n\r\n", 5))) {
             http_conn_close(conn);
         } else {
             response_done(conn);

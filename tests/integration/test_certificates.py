@@ -13,7 +13,8 @@ import unittest
 from lib import RELAY, STRETCH, Case, Relay, free_port, run, wait_for
 
 NAME = "relay.test"
-HOOK = os.path.join(os.path.dirname(__file__), "..", "..", "config", "uacme-hook")
+CONFIG = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "config")
+HOOK = os.path.join(CONFIG, "uacme-hook")
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"  # where libcurl, and so uacme, looks
 
 
@@ -258,12 +259,17 @@ class Acme(Stand):
             raise AssertionError(done.stdout + done.stderr)
 
     @classmethod
-    def uacme(cls, *words, **environment):
+    def trust(cls, *argv, cwd=None, **environment):
         """uacme trusts what lies at one place only: there it finds pebble's certificate, in a mount of its own."""
-        argv = ["unshare", "--mount", *([] if os.getuid() == 0 else ["--map-root-user"]), "sh", "-c",
-                'mount --bind "$1" "$2" && shift 2 && exec uacme "$@"', "sh", str(cls.ca_cert), BUNDLE,
-                "-v", "-c", str(cls.confdir), "-a", f"https://localhost:{cls.directory}/dir", *words]
-        return run(argv, timeout=120, env={**os.environ, "SALLYPORT_ACME_WEBROOT": str(cls.webroot), **environment})
+        there = ["unshare", "--mount", *([] if os.getuid() == 0 else ["--map-root-user"]), "sh", "-c",
+                 'mount --bind "$1" "$2" && shift 2 && exec "$@"', "sh", str(cls.ca_cert), BUNDLE]
+        return run([*there, *argv], timeout=120, cwd=cwd,
+                   env={**os.environ, "SALLYPORT_ACME_WEBROOT": str(cls.webroot), **environment})
+
+    @classmethod
+    def uacme(cls, *words, **environment):
+        return cls.trust("uacme", "-v", "-c", str(cls.confdir), "-a", f"https://localhost:{cls.directory}/dir", *words,
+                         **environment)
 
     def trusting(self):
         """What a browser that trusts pebble would see."""
@@ -306,6 +312,21 @@ class Acme(Stand):
             browser = Browser(self.port, name, self.trusting())
             self.alive(browser)
             browser.close()
+
+    def test_the_commands_of_the_unit(self):
+        """In an empty folder first; the next day there is nothing to do, and no second account is made."""
+        with open(os.path.join(CONFIG, "sallyport-acme.service.in"), encoding="utf-8") as file:
+            unit = file.read().replace("@SALLYPORT_LIBEXEC_DIR@", CONFIG)
+        first = re.search(r"^ExecStartPre=-/bin/sh -c '(.*)'$", unit, re.MULTILINE).group(1)
+        then = re.search(r"^ExecStart=(.*)$", unit, re.MULTILINE).group(1)
+        self.assertIn("\nSuccessExitStatus=1\n", unit)
+        for expected in (0, 1):
+            done = [self.trust("sh", "-fc", command, cwd=self.world.folder("unit"), SALLYPORT_ACME_NAMES=NAME,
+                               SALLYPORT_ACME_OPTIONS=f"-a https://localhost:{self.directory}/dir")
+                    for command in (first, then)]
+            self.assertEqual([command.returncode for command in done], [0, expected], [c.stderr for c in done])
+            self.assertNotIn("account", done[0].stderr)
+        self.assertTrue((self.world.path("unit") / "uacme" / NAME / "cert.pem").exists())
 
     def test_a_name_that_is_not_ours_is_not_had(self):
         """The hook declines, or nobody answers: no file is left, and the old certificate stays."""

@@ -1,6 +1,7 @@
 """Slow clients and idle ones, many of them: whoever is not slow is served all the while."""
 import json
 import os
+import re
 import resource
 import subprocess
 import threading
@@ -40,18 +41,18 @@ class Watch:
         stays = self.browser.wire()
         while not self.done.wait(0.1):
             for target, service in (("/healthz", None), ("/api/v1/machines", None), ("/page", self.service)):
-                self._ask(target, lambda: self.browser.ask(target, service))
-            self._ask("on the connection that stays", lambda: self._on(stays))
+                self._note(target, self.browser.ask, target, service)
+            self._note("on the connection that stays", self._on, stays)
         stays.close()
 
     def _on(self, wire):
         wire.send(self.browser.request("/api/v1/me"))
         return wire.answer()
 
-    def _ask(self, what, ask):
+    def _note(self, what, ask, *words):
         began = time.monotonic()
         try:
-            status = ask().status
+            status = ask(*words).status
         except (OSError, EOFError, AssertionError) as error:
             status = repr(error)
         self.slowest = max(self.slowest, time.monotonic() - began)
@@ -96,6 +97,10 @@ class Load(Case):
         with Watch(self.browser, "box1--app") as watch:
             said, _ = attack.communicate(timeout=120 * STRETCH)
         self.assertEqual(attack.returncode, 0, said)
+        said = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", said)
+        most = max(int(count) for count in re.findall(r"^connected: +(\d+)", said, re.MULTILINE))
+        self.assertGreater(most, SLOW // 2, "that was no attack")
+        self.assertNotRegex(said, r"service available: +NO")
         self.check(watch)
         return self.relay.process.peak() - before
 
@@ -138,23 +143,14 @@ class Load(Case):
     def test_slow_readers_of_our_pages(self):
         self.attack(None, "-X", "-w", "512", "-y", "1024", "-n", "5", "-z", "32", "-k", "3")
 
-    def hold(self, n, make):
-        """Opens n connections from many addresses, none of them that of the watch."""
-        held = []
-        for number in range(n):
-            held.append(make(f"127.1.{number % 20}.{1 + number % 200}"))
-        return held
-
     def check_idle(self, make):
-        held = []
-        try:
-            with Watch(self.browser, "box1--app") as watch:
-                held += self.hold(IDLE, make)
-                time.sleep(10)
-            self.check(watch)
-        finally:
-            for wire in held:
-                wire.close()
+        """With IDLE connections from many addresses, none of them that of the watch."""
+        with Watch(self.browser, "box1--app") as watch:
+            for number in range(IDLE):
+                wire = make(f"127.1.{number % 20}.{1 + number % 200}")
+                self.addCleanup(wire.close)
+            time.sleep(10)
+        self.check(watch)
 
     def test_idle_connections_that_say_nothing(self):
         self.check_idle(lambda source: Wire(self.relay.port, tls=False, source=source))
@@ -173,21 +169,14 @@ class Load(Case):
 
     def test_idle_connections_to_a_service(self):
         """One browser that opens far more than browsers do, with a right to be there."""
-        def make(_source):
-            wire = self.browser.wire("box1--app")
-            wire.send(self.browser.request("/page", "box1--app"))
-            wire.answer()
-            return wire
-        held = []
-        try:
-            with Watch(self.browser, "box1--app") as watch:
-                for _ in range(200):
-                    held.append(make(None))
-                time.sleep(5)
-            self.check(watch)
-        finally:
-            for wire in held:
-                wire.close()
+        with Watch(self.browser, "box1--app") as watch:
+            for _ in range(200):
+                wire = self.browser.wire("box1--app")
+                self.addCleanup(wire.close)
+                wire.send(self.browser.request("/page", "box1--app"))
+                wire.answer()
+            time.sleep(5)
+        self.check(watch)
 
 
 if __name__ == "__main__":

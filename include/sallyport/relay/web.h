@@ -30,7 +30,7 @@ struct web_config {
     size_t host_count;        /* at least 1 */
     uint16_t port;            /* the public one */
     bool hsts;                /* the certificate is one that browsers trust */
-    unsigned max_connections; /* 0: 4096 */
+    unsigned max_connections; /* 0: 4096, or fewer when there are few descriptors */
     const char *acme_webroot; /* the folder of http-01 challenges (RFC 8555 section 8.3); NULL: none. Copied. */
     /* Opens a stream to a service of a machine for the browser at `peer`. 0: `opened` follows once, from inside or
      * later, with the stream, which is the web front's from then on, or with NULL when there is none. SP_ENOENT: the

@@ -1,18 +1,19 @@
 /* Which Host means what: an exact list, with the port. */
+#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <arpa/inet.h>
+
 #include <cmocka.h>
 
 #include "web_conn.h"
 
-static char *hosts[] = {(char *)(uintptr_t)"relay.example", (char *)(uintptr_t)"localhost",
-                        (char *)(uintptr_t)"127.0.0.1", (char *)(uintptr_t)"2001:db8::1"};
-static char *authorities[] = {(char *)(uintptr_t)"relay.example:2222", (char *)(uintptr_t)"localhost:2222",
-                              (char *)(uintptr_t)"127.0.0.1:2222", (char *)(uintptr_t)"[2001:db8::1]:2222"};
+static char *hosts[] = {(char *)(uintptr_t) "relay.example", (char *)(uintptr_t) "localhost",
+                        (char *)(uintptr_t) "127.0.0.1", (char *)(uintptr_t) "2001:db8::1"};
+static char *authorities[] = {(char *)(uintptr_t) "relay.example:2222", (char *)(uintptr_t) "localhost:2222",
+                              (char *)(uintptr_t) "127.0.0.1:2222", (char *)(uintptr_t) "[2001:db8::1]:2222"};
 
 static struct web make_web(uint16_t port) {
     return (struct web){.hosts = hosts, .authorities = authorities, .host_count = 4, .port = port};

@@ -4,13 +4,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include "web_conn.h"
 
-static const struct web_rewrite jupyter = {.origin = "https://box1--jupyter.relay.example:2222",
-                                           .port = 8888,
-                                           .token = "s3cret"};
+static const struct web_rewrite jupyter = {
+    .origin = "https://box1--jupyter.relay.example:2222", .port = 8888, .token = "s3cret"};
 
 static void parse_request(const char *text, struct http_head *head) {
     size_t len;
@@ -133,8 +133,11 @@ static void only_the_services_own_address_is_translated(void **state) {
         buf_init(&text);
         buf_init(&wanted);
         assert_int_equal(buf_printf(&text, "HTTP/1.1 303 X\r\nLocation: %s\r\n\r\n", cases[i][0]), 0);
-        assert_int_equal(buf_printf(&wanted, "HTTP/1.1 303 X\r\nLocation: %s\r\n"
-                                             "Content-Security-Policy: frame-ancestors 'self'\r\n", cases[i][1]), 0);
+        assert_int_equal(buf_printf(&wanted,
+                                    "HTTP/1.1 303 X\r\nLocation: %s\r\n"
+                                    "Content-Security-Policy: frame-ancestors 'self'\r\n",
+                                    cases[i][1]),
+                         0);
         parse_response(buf_string(&text), &head);
         check(web_rewrite_response(&jupyter, &head, &out), &out, buf_string(&wanted));
         buf_fini(&text);
@@ -189,7 +192,8 @@ static void only_own_pages_may_change_anything(void **state) {
         {"GET", "Sec-Fetch-Site: same-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe\r\n", false},
         {"GET", "Sec-Fetch-Site: same-site\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: script\r\n", false},
         {"GET", "Sec-Fetch-Site: cross-site\r\n", false},
-        {"POST", "Origin: " OWN "\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n",
+        {"POST",
+         "Origin: " OWN "\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n",
          false},
     };
     (void)state;
@@ -198,7 +202,8 @@ static void only_own_pages_may_change_anything(void **state) {
         struct buf text;
         buf_init(&text);
         assert_int_equal(buf_printf(&text, "%s / HTTP/1.1\r\nHost: box1--x.relay.example\r\n%s\r\n", cases[i].method,
-                                    cases[i].fields), 0);
+                                    cases[i].fields),
+                         0);
         parse_request(buf_string(&text), &head);
         if ((web_access_foreign(&head, OWN) == NULL) != cases[i].allowed)
             fail_msg("%s %s", cases[i].method, cases[i].fields);
@@ -208,8 +213,8 @@ static void only_own_pages_may_change_anything(void **state) {
 
 static void paths_stay_on_their_host(void **state) {
     static const char *const good[] = {"/", "/tree?x=1&y=%20", "/a//b", "/lab/tree/x.ipynb"};
-    static const char *const bad[] = {"", "x", "//evil.example/", "/\\evil.example", "/a\\b", "/a b", "/a\r\nb", "/a#b",
-                                      "/\x80", "https://evil.example/"};
+    static const char *const bad[] = {"",        "x",    "//evil.example/", "/\\evil.example",      "/a\\b", "/a b",
+                                      "/a\r\nb", "/a#b", "/\x80",           "https://evil.example/"};
     (void)state;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
         assert_true(web_hop_is_path(good[i]));

@@ -16,6 +16,13 @@
 
 #include "http_conn_local.h"
 
+#define GET(target) "GET " target " HTTP/1.1\r\nHost: relay.example\r\n\r\n"
+#define UPGRADE(target) \
+    "GET " target " HTTP/1.1\r\nHost: relay.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" \
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+#define FORWARDED(target) "GET " target " HTTP/1.1\r\nHost: upstream\r\n\r\n"
+#define SWITCH "HTTP/1.1 101 Go\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+
 #define WIRES_MAX 64
 /* What a connection may keep for itself: a head each way, and what goes out in one piece with a head. */
 #define KEPT_MAX (4 * HTTP_HEAD_MAX)
@@ -397,5 +404,56 @@ static inline void upstream_says(struct http_rig *rig, const char *text) {
     wire_say(wire, text, strlen(text));
     rig_settle(rig);
 }
+
+static inline int http_rig_up(void **state) {
+    struct http_rig *rig = calloc(1, sizeof(*rig));
+    assert_non_null(rig);
+    http_rig_init(rig, NULL);
+    *state = rig;
+    return 0;
+}
+
+static inline int http_rig_down(void **state) {
+    http_rig_fini(*state);
+    free(*state);
+    return 0;
+}
+
+/* What the client got since the last call. */
+static inline const char *got(struct http_rig *rig) {
+    static char text[65536];
+    size_t n = buf_len(&rig->client->out);
+    assert_true(n < sizeof text);
+    if (n)
+        memcpy(text, buf_head(&rig->client->out), n);
+    text[n] = '\0';
+    buf_fini(&rig->client->out);
+    return text;
+}
+
+static inline const char *asked(struct http_rig *rig) {
+    static char text[65536];
+    struct wire *wire = rig->wires[rig->wire_count - 1];
+    size_t n = buf_len(&wire->out);
+    assert_true(n < sizeof text);
+    if (n)
+        memcpy(text, buf_head(&wire->out), n);
+    text[n] = '\0';
+    buf_fini(&wire->out);
+    return text;
+}
+
+static inline void assert_begins(const char *text, const char *beginning) {
+    if (strncmp(text, beginning, strlen(beginning)) != 0)
+        fail_msg("not \"%s\" but \"%.200s\"", beginning, text);
+}
+
+static inline void assert_ends(const char *text, const char *end) {
+    size_t n = strlen(text), m = strlen(end);
+    if (n < m || strcmp(text + n - m, end) != 0)
+        fail_msg("it does not end with \"%s\": \"%.500s\"", end, text);
+}
+
+#define WITH_RIG(test) cmocka_unit_test_setup_teardown(test, http_rig_up, http_rig_down)
 
 #endif
