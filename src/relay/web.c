@@ -9,7 +9,7 @@
 enum {
     MAX_CONNECTIONS = 4096,
     DESCRIPTORS_EACH = 3, /* the browser's, and a pair to our pages */
-    AUTHORITY_EXTRA = 9, /* brackets, a colon, a port, the end */
+    AUTHORITY_EXTRA = 9,  /* brackets, a colon, a port, the end */
     HTTPS_PORT = 443,
     TICK_MS = 30000,
     HOP_MS = 30000, /* from the click on a service to its host: one redirect */
@@ -69,8 +69,9 @@ void web_machines_changed(struct web *web) {
 }
 
 static int web_open(struct web *web, const struct web_config *config) {
-    struct pages_config pages = {
-        .loop = config->loop, .max_connections = web->conn_max, .handle = web_handle, .ctx = web};
+    /* Those of connections that were pushed out end a moment later. */
+    unsigned most = web->conn_max + web->conn_max / 4 + 1;
+    struct pages_config pages = {.loop = config->loop, .max_connections = most, .handle = web_handle, .ctx = web};
     int rc = hosts_copy(web, config);
     if (!rc && config->acme_webroot && !(web->acme_webroot = strdup(config->acme_webroot)))
         rc = SP_ENOMEM;

@@ -59,10 +59,10 @@ static int look_up(struct web_conn *conn, const char *token) {
         rc = SP_ENOENT;
     if (!rc)
         rc = check_policy(conn, found.session.user.id, machine.id, found.service);
-    if (rc)
+    if (rc && rc != SP_EDENIED)
         return rc;
     struct web_access *access = &conn->access;
-    *access = (struct web_access){.known = true,
+    *access = (struct web_access){.known = !rc,
                                   .rights = conn->web->rights,
                                   .looked = now,
                                   .session_id = found.session.id,
@@ -74,7 +74,7 @@ static int look_up(struct web_conn *conn, const char *token) {
     (void)str_copy(access->user, sizeof(access->user), found.session.user.name);
     (void)str_copy(access->machine, sizeof(access->machine), conn->host.machine);
     (void)str_copy(access->service_name, sizeof(access->service_name), found.service);
-    return 0;
+    return rc;
 }
 
 static bool still_holds(const struct web_conn *conn, const char *token) {

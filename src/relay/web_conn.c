@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "address.h"
 #include "sallyport/base/log.h"
 #include "sallyport/base/os.h"
 #include "sallyport/base/secret.h"
@@ -14,7 +13,7 @@
 #include "sallyport/wire/socket_stream.h"
 
 static const char events_path[] = "/api/v1/events";
-enum { PAGES_HEAD_MS = 20000, LOOKS_MAX = 1024 };
+enum { PAGES_HEAD_MS = 20000 };
 
 /* For /metrics. */
 static void count_carried(struct web_conn *conn) {
@@ -226,82 +225,11 @@ void web_conn_end(struct web_conn *conn) {
     conn_free(conn);
 }
 
-/* How little is lost with it. A browser opens a connection that rests anew and shows nothing of it. */
-enum worth { WORTH_LITTLE, WORTH_SOME, WORTH_MORE, WORTH_ALL };
-
-static enum worth worth_of(const struct web_conn *conn) {
-    bool known = conn->access.known || conn->listener, idle = http_conn_is_idle(conn->http);
-    if (conn->ending || (known && !idle))
-        return WORTH_ALL;
-    return known ? WORTH_MORE : idle ? WORTH_LITTLE : WORTH_SOME;
-}
-
-/* The one of those that had a request with which the least is lost, and of several the one whose last was longest ago.
- * Those that have to stay move to the end, so that few are looked at. */
-static struct web_conn *find_least(struct web *web, enum worth *worth) {
-    struct list *node, *tmp;
-    struct web_conn *least = NULL;
-    unsigned looked = 0;
-    *worth = WORTH_ALL;
-    list_foreach (node, tmp, &web->conns) {
-        struct web_conn *conn = list_item(node, struct web_conn, link);
-        enum worth its = worth_of(conn);
-        if (*worth == WORTH_LITTLE || looked++ == LOOKS_MAX)
-            break;
-        if (its == WORTH_ALL) {
-            list_remove(node);
-            list_append(&web->conns, node);
-        } else if (its < *worth) {
-            *worth = its;
-            least = conn;
-        }
-    }
-    return least;
-}
-
-/* A network that holds more than half of all, while a guest of another one asks for a place: the longest there of it.
- * One vote each and one pass: what has the majority is left over. */
-static struct web_conn *find_crowded(struct web *web, const struct sockaddr_storage *guest) {
-    struct list *node, *tmp;
-    struct web_conn *crowd = NULL, *first = NULL;
-    unsigned votes = 0, count = 0;
-    list_foreach (node, tmp, &web->conns) {
-        struct web_conn *conn = list_item(node, struct web_conn, link);
-        if (!votes)
-            crowd = conn;
-        votes += crowd == conn || address_is_neighbour(&crowd->peer, &conn->peer) ? 1 : -1U;
-    }
-    if (!crowd || address_is_neighbour(&crowd->peer, guest) || web_peer_is_local(&crowd->peer))
-        return NULL;
-    list_foreach (node, tmp, &web->conns) {
-        struct web_conn *conn = list_item(node, struct web_conn, link);
-        if (conn->ending || !address_is_neighbour(&crowd->peer, &conn->peer))
-            continue;
-        count++;
-        first = first ? first : conn;
-    }
-    return count > web->conn_max / 2 ? first : NULL;
-}
-
-/* Who goes when there are too many. Many that have asked nothing yet are a crowd at the door, and push out each other;
- * a few are guests who need a moment. */
-static struct web_conn *find_spare(struct web *web, const struct sockaddr_storage *guest) {
-    enum worth worth;
-    struct web_conn *waiting =
-        list_is_empty(&web->fresh) ? NULL : list_item(web->fresh.next, struct web_conn, link);
-    if (web->fresh_count > web->conn_max / 4)
-        return waiting;
-    struct web_conn *least = find_least(web, &worth);
-    if (!least)
-        least = find_crowded(web, guest);
-    return least ? least : waiting;
-}
-
 /* A crowd cannot keep others out: it pushes out itself. */
 static int make_room(struct web *web, const struct sockaddr_storage *guest) {
     if (web->conn_count < web->conn_max)
         return 0;
-    struct web_conn *spare = find_spare(web, guest);
+    struct web_conn *spare = web_room_find(web, guest);
     if (!spare)
         return SP_EBUSY;
     if (spare->http) {

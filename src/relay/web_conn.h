@@ -85,6 +85,9 @@ void web_conn_end(struct web_conn *conn);
 /* By TLS, or within this very machine. */
 bool web_conn_is_secure(const struct web_conn *conn);
 
+/* web_room.c: the connection that goes to make room for one from `guest`; NULL: all have to stay. */
+struct web_conn *web_room_find(struct web *web, const struct sockaddr_storage *guest);
+
 /* web_refuse.c: answers by ourselves where no page of ours is: on a service's host, or before anybody is asked. A page
  * for people, {"error": text} for programs. `link` may be NULL: the way on is the relay's own page. */
 void web_refuse(struct web_conn *conn, unsigned status, const char *title, const char *text, const char *link,
@@ -127,7 +130,8 @@ int web_rewrite_response(const struct web_rewrite *rewrite, const struct http_he
 /* As it is, without the fields of this hop: to and from our own pages. */
 int web_rewrite_pass(const struct http_head *head, struct buf *out);
 
-/* web_hop.c: from the relay's host to a service's host, with a code that works once and for 30 s. */
+/* web_hop.c: from the relay's host to a service's host, with a code that works once and for 30 s; web_hop_codes.c keeps
+ * the codes. */
 struct web_hops;
 #define WEB_HOPS_MAX 512 /* codes that are under way at once; beyond that the oldest no longer works ... */
 #define WEB_HOPS_EACH 16 /* ... nor beyond so many of one session */
@@ -142,6 +146,10 @@ struct web_hop {
 };
 /* Uses a code up. 0; SP_ENOENT: no such code, or used already; SP_EEXPIRED. */
 int web_hop_redeem(struct web_hops *hops, const char *code, struct web_hop *out);
+/* The token of the service's session that this hop led to; kept for as long as a code is good. */
+void web_hop_remember(struct web_hops *hops, const struct web_hop *hop, const char *token);
+int web_hop_recall(struct web_hops *hops, const struct web_hop *hop,
+                   char token[static SECRET_TOKEN_LEN + 1]); /* 0 or SP_ENOENT */
 /* GET /open/MACHINE/SERVICE?to=PATH on the relay's host. */
 void web_hop_open(struct web_visit *visit);
 /* Where the browser goes after a login: on to the service that it was asked for, or to the machines. */

@@ -6,7 +6,6 @@
 #include "sallyport/base/log.h"
 #include "sallyport/base/secret.h"
 #include "sallyport/base/str.h"
-#include "sallyport/store/audit.h"
 #include "sallyport/store/machines.h"
 #include "sallyport/store/users.h"
 #include "web_conn.h"
@@ -16,81 +15,6 @@
 #define ENTER_PATH WEB_OWN_PATH "enter/"
 #define NEXT_COOKIE "__Host-sallyport-next"
 #define NEXT_S 600
-
-struct entry {
-    uint8_t code_hash[DIGEST_SIZE];
-    uint64_t due; /* loop_now; 0: not in use */
-    struct web_hop hop;
-};
-
-struct web_hops {
-    struct loop *loop;
-    unsigned life_ms;
-    struct entry list[WEB_HOPS_MAX];
-};
-
-int web_hops_new(struct loop *loop, unsigned life_ms, struct web_hops **out) {
-    struct web_hops *hops = calloc(1, sizeof(*hops));
-    if (!hops)
-        return SP_ENOMEM;
-    hops->loop = loop;
-    hops->life_ms = life_ms;
-    *out = hops;
-    return 0;
-}
-
-void web_hops_free(struct web_hops *hops) {
-    free(hops);
-}
-
-/* Where a new code of this session goes: a free place, else that of the oldest. Whoever asks for many uses up his own. */
-static struct entry *place_for(struct web_hops *hops, int64_t session_id) {
-    struct entry *oldest = &hops->list[0], *own = NULL;
-    size_t count = 0;
-    for (size_t i = 0; i < WEB_HOPS_MAX; i++) {
-        struct entry *entry = &hops->list[i];
-        if (entry->due < oldest->due)
-            oldest = entry;
-        if (entry->due <= loop_now(hops->loop) || entry->hop.session_id != session_id)
-            continue;
-        count++;
-        if (!own || entry->due < own->due)
-            own = entry;
-    }
-    return count < WEB_HOPS_EACH ? oldest : own;
-}
-
-int web_hop_make(struct web_hops *hops, int64_t session_id, int64_t machine_id, const char *service,
-                 char code[static SECRET_TOKEN_LEN + 1]) {
-    struct entry entry = {.due = loop_now(hops->loop) + hops->life_ms,
-                          .hop = {.session_id = session_id, .machine_id = machine_id}};
-    int rc = str_copy(entry.hop.service, sizeof(entry.hop.service), service);
-    if (!rc)
-        rc = secret_token(code);
-    if (!rc)
-        rc = digest_sha256(code, SECRET_TOKEN_LEN, entry.code_hash);
-    if (rc)
-        return rc;
-    *place_for(hops, session_id) = entry;
-    return 0;
-}
-
-int web_hop_redeem(struct web_hops *hops, const char *code, struct web_hop *out) {
-    uint8_t hash[DIGEST_SIZE];
-    if (!secret_is_token(code) || digest_sha256(code, SECRET_TOKEN_LEN, hash))
-        return SP_ENOENT;
-    for (size_t i = 0; i < WEB_HOPS_MAX; i++) {
-        struct entry entry = hops->list[i];
-        if (!entry.due || !secret_equal(entry.code_hash, hash, sizeof(hash)))
-            continue;
-        hops->list[i] = (struct entry){.due = 0};
-        if (entry.due <= loop_now(hops->loop))
-            return SP_EEXPIRED;
-        *out = entry.hop;
-        return 0;
-    }
-    return SP_ENOENT;
-}
 
 bool web_hop_is_path(const char *path) {
     if (path[0] != '/' || path[1] == '/' || strlen(path) >= PATH_SIZE)
@@ -143,26 +67,15 @@ static void escape(struct http_text path, char *to, size_t size) {
 
 int web_hop_url(const char *relay_origin, const char *machine, const char *service, struct http_text target,
                 char to[static WEB_URL_SIZE]) {
-    char escaped[PATH_SIZE * 3];
-    bool plain = target.len >= PATH_SIZE || (target.len == 1 && target.at[0] == '/');
-    escape(target, escaped, sizeof(escaped));
-    int n = snprintf(to, WEB_URL_SIZE, "%s/open/%s/%s%s%s", relay_origin, machine, service,
-                     plain ? "" : "?to=", plain ? "" : escaped);
+    char escaped[PATH_SIZE * 3] = "";
+    if (target.len < PATH_SIZE && !http_text_equal(target, "/"))
+        escape(target, escaped, sizeof(escaped));
+    int n = snprintf(to, WEB_URL_SIZE, "%s/open/%s/%s", relay_origin, machine, service);
+    /* Our pages take no longer address: then it is the service's first page, and no refusal. */
+    size_t len = (size_t)n - strlen(relay_origin) + strlen("?to=") + strlen(escaped);
+    if (n < WEB_URL_SIZE && escaped[0] && len <= PAGES_PATH_MAX)
+        n += snprintf(to + n, WEB_URL_SIZE - (size_t)n, "?to=%s", escaped);
     return n < WEB_URL_SIZE ? 0 : SP_ETOOBIG;
-}
-
-static void audit(struct web *web, const char *actor, const char *machine, const char *service, const char *outcome,
-                  const char *detail) {
-    char object[SP_NAME_SIZE * 2 + 2];
-    snprintf(object, sizeof(object), "%.31s/%.31s", machine, service);
-    struct audit_entry entry = {.time = web->now(),
-                                .actor = actor,
-                                .action = "web reach",
-                                .object = object,
-                                .outcome = outcome,
-                                .detail = detail};
-    if (store_audit_add(web->source.store, &entry))
-        log_error("web: the audit could not be written");
 }
 
 /* "MACHINE/SERVICE" in two names. */
@@ -252,20 +165,36 @@ void web_hop_open(struct web_visit *visit) {
     secret_wipe(url, sizeof(url));
 }
 
-/* The session on the service's host: its cookie into `cookie`. */
-static int start_session(struct web_conn *conn, const struct web_hop *hop, struct session *session, char *cookie,
-                         size_t size) {
-    struct store *store = conn->web->source.store;
-    char token[SECRET_TOKEN_LEN + 1];
+/* Tabs that open together share one session: a new one would end that which another tab was given a moment ago. */
+static int recall_session(struct web *web, const struct web_hop *hop, char token[static SECRET_TOKEN_LEN + 1]) {
+    struct service_session found;
     uint8_t hash[DIGEST_SIZE];
-    int64_t now = conn->web->now();
-    int rc = store_session_get(store, hop->session_id, now, WEB_SESSION_IDLE_S, session);
+    int rc = web_hop_recall(web->hops, hop, token);
     if (!rc)
-        rc = secret_token(token);
+        rc = digest_sha256(token, SECRET_TOKEN_LEN, hash);
+    return rc ? rc : store_service_session_find(web->source.store, hash, web->now(), WEB_SESSION_IDLE_S, &found);
+}
+
+static int add_session(struct web *web, const struct web_hop *hop, char token[static SECRET_TOKEN_LEN + 1]) {
+    uint8_t hash[DIGEST_SIZE];
+    int rc = secret_token(token);
     if (!rc)
         rc = digest_sha256(token, SECRET_TOKEN_LEN, hash);
     if (!rc)
-        rc = store_service_session_add(store, hash, hop->session_id, hop->machine_id, hop->service, now);
+        rc = store_service_session_add(web->source.store, hash, hop->session_id, hop->machine_id, hop->service,
+                                       web->now());
+    if (!rc)
+        web_hop_remember(web->hops, hop, token);
+    return rc;
+}
+
+/* The session on the service's host: its cookie into `cookie`. */
+static int start_session(struct web *web, const struct web_hop *hop, struct session *session, char *cookie,
+                         size_t size) {
+    char token[SECRET_TOKEN_LEN + 1];
+    int rc = store_session_get(web->source.store, hop->session_id, web->now(), WEB_SESSION_IDLE_S, session);
+    if (!rc && recall_session(web, hop, token))
+        rc = add_session(web, hop, token);
     if (!rc)
         snprintf(cookie, size, WEB_COOKIE "=%s; Path=/; Max-Age=%d; Secure; HttpOnly; SameSite=Lax", token,
                  LIFE_COOKIE_S);
@@ -284,7 +213,7 @@ static void refuse_code(struct web_conn *conn) {
 void web_hop_enter(struct web_conn *conn, const struct http_head *head) {
     const struct http_field *purpose = http_field_find(head, "Sec-Purpose");
     const struct http_field *dest = http_field_find(head, "Sec-Fetch-Dest");
-    char code[SECRET_TOKEN_LEN + 1] = "", to[PATH_SIZE], cookie[256];
+    char code[SECRET_TOKEN_LEN + 1] = "", to[PATH_SIZE], cookie[256], object[SP_NAME_SIZE * 2];
     size_t prefix = strlen(ENTER_PATH), left = head->target.len - prefix;
     const char *at = head->target.at + prefix;
     struct web_hop hop;
@@ -306,12 +235,13 @@ void web_hop_enter(struct web_conn *conn, const struct http_head *head) {
     if (!rc && (machine.id != hop.machine_id || strcmp(hop.service, conn->host.service) != 0))
         rc = SP_ENOENT;
     if (!rc)
-        rc = start_session(conn, &hop, &session, cookie, sizeof(cookie));
+        rc = start_session(conn->web, &hop, &session, cookie, sizeof(cookie));
     if (rc) {
         refuse_code(conn);
         return;
     }
-    audit(conn->web, session.user.name, machine.name, hop.service, "ok", conn->peer_text);
+    snprintf(object, sizeof(object), "%.31s/%.31s", machine.name, hop.service);
+    web_audit_once(conn->web, session.user.name, "web reach", object, "ok", conn->peer_text);
     log_info("web: %s opened %s/%s from %s", session.user.name, machine.name, hop.service, conn->peer_text);
     query_to(left > SECRET_TOKEN_LEN ? at + SECRET_TOKEN_LEN + 1 : "",
              left > SECRET_TOKEN_LEN ? left - SECRET_TOKEN_LEN - 1 : 0, to);

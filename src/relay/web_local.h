@@ -13,8 +13,16 @@
 #define WEB_ASSETS 14
 #define WEB_ETAG_SIZE 35 /* 32 hex digits in quotes */
 #define WEB_COMMAND_SIZE 320
+#define WEB_SAID_MAX 128
+#define WEB_SAID_SIZE 192
 
 struct json_t;
+
+/* What of the audit is new: a page that asks every few seconds must not push out all else. */
+struct web_said {
+    int64_t when; /* UTC seconds; 0: none */
+    char what[WEB_SAID_SIZE];
+};
 
 struct web {
     struct loop *loop;
@@ -41,6 +49,7 @@ struct web {
     char etags[WEB_ASSETS][WEB_ETAG_SIZE];
     const char *fingerprint; /* of the relay's host key */
     struct web_counters counters;
+    struct web_said said[WEB_SAID_MAX];                   /* the oldest gives way */
     void (*count)(void *ctx, struct relay_counters *out); /* may be NULL */
     void *count_ctx;
     int64_t started;
@@ -160,6 +169,14 @@ void web_api_invites(struct web_visit *visit); /* web_api_invites.c */
 void web_api_invite_add(struct web_visit *visit);
 void web_api_invite_remove(struct web_visit *visit);
 void web_metrics(struct web_visit *visit); /* web_metrics.c */
+
+/* web_audit.c: one more row. What was not written is in the log. */
+void web_audit_add(struct web *web, const char *actor, const char *action, const char *object, const char *outcome,
+                   const char *detail);
+/* Unless the same actor had the same outcome there in the last ten minutes: for what can be asked without end, and would
+ * push all else out of the audit. */
+void web_audit_once(struct web *web, const char *actor, const char *action, const char *object, const char *outcome,
+                    const char *detail);
 
 /* web_acme.c: for a path that begins with /.well-known/acme-challenge/, which is answered on any host, with TLS and without. */
 void web_acme_answer(struct web_visit *visit);

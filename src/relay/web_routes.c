@@ -176,7 +176,7 @@ static bool may_enter(struct web_visit *visit, const struct web_route *route, st
         return false;
     }
     if (route->who == FOR_ADMINS && !may_administer(&asker->user)) {
-        web_audit(visit, asker->user.name, "api", visit->request->path, "refused", "policy");
+        web_audit_once(visit->web, asker->user.name, "api", route->path, "refused", "policy");
         web_answer_api_error(visit, 403, "this is for admins only");
         return false;
     }

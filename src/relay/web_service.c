@@ -5,11 +5,12 @@
 
 #include "sallyport/base/log.h"
 #include "sallyport/base/str.h"
-#include "sallyport/store/audit.h"
 #include "sallyport/store/machines.h"
 #include "web_conn.h"
 
 #define TEXT_SIZE 512
+
+enum { STREAMS_EACH = 256 }; /* of browsers, to one machine: half of what its SSH connection takes */
 
 struct web_opening {
     struct web_conn *conn; /* NULL when it is gone */
@@ -18,14 +19,7 @@ struct web_opening {
 static void audit_refused(struct web_conn *conn, const char *detail) {
     char object[SP_NAME_SIZE * 2 + 2];
     snprintf(object, sizeof(object), "%s/%s", conn->host.machine, conn->host.service);
-    struct audit_entry entry = {.time = conn->web->now(),
-                                .actor = "",
-                                .action = "web reach",
-                                .object = object,
-                                .outcome = "refused",
-                                .detail = detail};
-    if (store_audit_add(conn->web->source.store, &entry))
-        log_error("web: the audit could not be written");
+    web_audit_once(conn->web, conn->access.user, "web reach", object, "refused", detail);
 }
 
 /* Nobody is logged in here: people are led over the relay's page, which knows them perhaps, and back. */
@@ -187,12 +181,46 @@ static void opened(void *ctx, struct stream *stream) {
         web_service_failed(conn, HTTP_FAILED_CLOSED, NULL);
 }
 
+static void refuse_crowded(struct web_conn *conn) {
+    char text[TEXT_SIZE];
+    snprintf(text, sizeof(text),
+             "Too many connections to %s are open at the moment. Close some pages, or wait a minute.",
+             conn->host.machine);
+    web_refuse(conn, 503, "Too many connections", text, conn->host.origin, "Try again");
+}
+
+/* The browsers' share of what a machine's connection can carry: the rest is for SSH. Beyond it the one that has rested
+ * longest goes; SP_EBUSY when none rests. */
+static int keep_share(struct web_conn *conn) {
+    struct list *node, *tmp;
+    struct web_conn *resting = NULL;
+    unsigned count = 0;
+    list_foreach (node, tmp, &conn->web->conns) {
+        struct web_conn *other = list_item(node, struct web_conn, link);
+        if (other == conn || other->ending || other->target != WEB_TARGET_SERVICE ||
+            other->upstream_machine != conn->upstream_machine)
+            continue;
+        count++;
+        if (!resting && http_conn_is_idle(other->http))
+            resting = other;
+    }
+    if (count < STREAMS_EACH)
+        return 0;
+    if (!resting)
+        return SP_EBUSY;
+    resting->ending = true;
+    web_conn_end(resting);
+    return 0;
+}
+
 void web_service_connect(struct web_conn *conn) {
     struct service service = {.kind = SERVICE_HTTP, .port = conn->port, .up = true};
     struct web_opening *opening = calloc(1, sizeof(*opening));
     int rc = opening ? str_copy(service.name, sizeof(service.name), conn->host.service) : SP_ENOMEM;
     if (!rc && !conn->web->open)
         rc = SP_ENOENT;
+    if (!rc)
+        rc = keep_share(conn);
     if (!rc) {
         opening->conn = conn;
         conn->opening = opening;
@@ -202,7 +230,10 @@ void web_service_connect(struct web_conn *conn) {
         free(opening);
         conn->opening = NULL;
         log_debug("web: no stream to %s on %s: %s", service.name, conn->host.machine, err_text(rc));
-        web_service_failed(conn, HTTP_FAILED_CLOSED, NULL);
+        if (rc == SP_EBUSY || rc == SP_ETOOBIG)
+            refuse_crowded(conn);
+        else
+            web_service_failed(conn, HTTP_FAILED_CLOSED, NULL);
     }
 }
 

@@ -65,7 +65,7 @@ void web_session_login(struct web_visit *visit) {
     /* A code that nobody ever issued is noise from the internet: it must not be able to fill the audit. */
     log_info("web: login link from %s refused: %s", visit->request->peer, err_text(rc));
     if (rc != SP_ENOENT) {
-        web_audit(visit, "", "web login", NULL, "refused", err_text(rc));
+        web_audit_once(visit->web, "", "web login", visit->request->peer, "refused", err_text(rc));
     }
     web_answer_login(visit, 403, "This link does not work",
                      "It was used already, or is older than 10 minutes, or is not complete. Ask for a new one:");

@@ -5,7 +5,6 @@
 #include "sallyport/base/log.h"
 #include "sallyport/base/secret.h"
 #include "sallyport/base/str.h"
-#include "sallyport/store/audit.h"
 #include "sallyport/store/tokens.h"
 #include "web_conn.h"
 
@@ -102,14 +101,5 @@ bool web_is_own_page(const struct web_visit *visit) {
 
 void web_audit(struct web_visit *visit, const char *actor, const char *action, const char *object, const char *outcome,
                const char *detail) {
-    struct audit_entry entry = {
-        .time = visit->web->now(),
-        .actor = actor,
-        .action = action,
-        .object = object ? object : visit->request->peer,
-        .outcome = outcome,
-        .detail = detail,
-    };
-    if (store_audit_add(visit->web->source.store, &entry))
-        log_error("web: the audit could not be written");
+    web_audit_add(visit->web, actor, action, object ? object : visit->request->peer, outcome, detail);
 }

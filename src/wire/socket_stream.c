@@ -1,6 +1,8 @@
 #include "sallyport/wire/socket_stream.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -10,7 +12,7 @@
 #include "sallyport/base/err.h"
 #include "sallyport/base/list.h"
 
-enum { READ_SIZE = 65536, READS_PER_TURN = 4, LINGER_MS = 5000 };
+enum { READ_SIZE = 65536, READS_PER_TURN = 4, LINGER_MS = 5000, MESSAGE_SIZE = 4096 };
 
 struct socket_stream {
     struct stream stream;
@@ -21,6 +23,7 @@ struct socket_stream {
     struct loop_ending ending;
     struct buf held; /* read, and refused by the listener */
     int fd;
+    bool tcp;
     bool stopped; /* the listener took less than it was given, or did not begin yet */
     bool want_room;
     bool got_end, told_end, lost, told_lost;
@@ -73,11 +76,22 @@ static void socket_deliver(struct socket_stream *s, const uint8_t *bytes, size_t
         s->lost = true;
 }
 
+/* A program that writes a message in several pieces, as Jupyter does, is kept by Nagle's rule from sending the second
+ * before we have acknowledged the first, and by itself the kernel does that 40 ms later. It forgets what it was told
+ * with the next bytes that we send, so it is told every time. */
+static void socket_acknowledge(const struct socket_stream *s) {
+    int one = 1;
+    if (s->tcp)
+        (void)setsockopt(s->fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);
+}
+
 static void socket_read(struct socket_stream *s) {
     uint8_t bytes[READ_SIZE];
     for (int i = 0; i < READS_PER_TURN && (!s->stopped || s->abandoned); i++) {
         ssize_t n = recv(s->fd, bytes, sizeof bytes, 0);
         if (n > 0) {
+            if (n < MESSAGE_SIZE)
+                socket_acknowledge(s);
             socket_deliver(s, bytes, (size_t)n);
             if ((size_t)n < sizeof bytes)
                 return;
@@ -192,6 +206,12 @@ static void socket_close(struct stream *stream) {
 static const struct stream_ops socket_ops = {
     .write = socket_write, .end = socket_end, .resume = socket_resume, .close = socket_close};
 
+static bool is_tcp(int fd) {
+    int protocol = 0;
+    socklen_t len = sizeof protocol;
+    return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0 && protocol == IPPROTO_TCP;
+}
+
 int socket_stream_new(struct loop *loop, int fd, struct stream **out) {
     struct socket_stream *s = calloc(1, sizeof *s);
     if (!s) {
@@ -201,6 +221,7 @@ int socket_stream_new(struct loop *loop, int fd, struct stream **out) {
     s->stream.ops = &socket_ops;
     s->loop = loop;
     s->fd = fd;
+    s->tcp = is_tcp(fd);
     s->stopped = true;
     buf_init(&s->held);
     loop_fd_init(&s->watch);

@@ -121,7 +121,7 @@ def arguments():
     how.logins = 7 if how.quick else 31
     how.idle = 15 if how.quick else 60
     how.agents = 200 if how.quick else 1000
-    how.cells = 20 if how.quick else 100
+    how.cells = 40 if how.quick else 200
     how.browsers = 200
     return how
 

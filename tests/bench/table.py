@@ -68,7 +68,7 @@ class Table:
     def added(self, figure, ours, theirs, form, most):
         """The same, where the goal is for the difference."""
         more = median(ours) - median(theirs)
-        self.rows.append((figure, spread(ours, form), spread(theirs, form), f"+ {form(more)}", f"<= + {form(most)}",
+        self.rows.append((figure, spread(ours, form), spread(theirs, form), f"{'+-'[more < 0]} {form(abs(more))}", f"<= + {form(most)}",
                           "met" if more <= most else "missed"))
 
     def bound(self, figure, value, form, most):

@@ -8,74 +8,18 @@ import unittest
 
 from tornado import httpclient, websocket
 
-from lib import SANITIZED, STRETCH, Case, Person, wait_for
-from lib.app import App, blocks, digest
-from lib.framework import Framework
-from lib.web import COOKIE, Visitor, request
-
-BIG = (40 if SANITIZED else 200) << 20
-# What a connection may cost the relay, however much flows through it.
-MEMORY = 20 << 20
-
-
-class Proxy(Case):
-    tls = True
-
-    @classmethod
-    def begin(cls):
-        cls.app = App(cls.world)
-        cls.framework = Framework(cls.world)
-        cls.relay, cls.sshd, cls.agent = cls.world.relay_with_agent(
-            f"[service app]\nport = {cls.app.port}\nkind = http\n"
-            f"[service board]\nport = {cls.framework.port}\nkind = http\n")
-        cls.relay.wait_online("box1", "ssh", "app", "board")
-        cls.alice = Person(cls.world, "alice", cls.relay, cls.sshd, admin=True)
-        cls.browser = Visitor(cls.relay, tls=cls.tls).log_in(cls.alice)
-        cls.browser.enter("box1--app")
-        cls.browser.enter("box1--board")
-        cls.world.at_end(cls.app.gate.set)
-        cls.world.at_end(lambda: cls.app.steps.release(100))
-
-    def setUp(self):
-        self.app.gate.clear()
-        self.addCleanup(self.app.gate.set)
-
-    def ask(self, target, service="box1--app", **how):
-        return self.browser.ask(target, service, **how)
-
-    def wire(self, service="box1--app"):
-        wire = self.browser.wire(service, timeout=120)
-        self.addCleanup(wire.close)
-        return wire
-
-    def echo(self, **how):
-        answer = self.ask("/echo", **how)
-        self.assertEqual(answer.status, 200, answer.text)
-        return json.loads(answer.text)
-
-    def check_memory(self, before):
-        if not SANITIZED:
-            self.assertLess(self.relay.process.peak() - before, MEMORY)
-
-    def measure(self):
-        """The relay's memory now, and from now on its highest."""
-        self.relay.process.reset_peak()
-        return self.relay.process.memory()
-
-    def check_big(self, wire, answer, n=BIG):
-        """The body is that of /big."""
-        sha, length = hashlib.sha256(), 0
-        for piece in wire.pieces(answer):
-            sha.update(piece)
-            length += len(piece)
-        self.assertEqual((length, sha.hexdigest()), (n, digest(n)))
+from lib import STRETCH, wait_for
+from lib.app import blocks, digest
+from lib.front import BIG, Proxy
+from lib.web import COOKIE, Visitor
 
 
 class Passing(Proxy):
     """What any application may expect of a connection."""
 
     def test_the_request_line_arrives_as_it_was(self):
-        for target in ("/echo", "/echo?", "/echo?a=1&b=%20%2F&c=x%00y", "/echo?//..//%2e%2e/;x=y?z", "/echo?" + "q" * 8000):
+        for target in ("/echo", "/echo?", "/echo?a=1&b=%20%2F&c=x%00y", "/echo?//..//%2e%2e/;x=y?z",
+                       "/echo?" + "q" * 8000):
             self.assertEqual(json.loads(self.ask(target).text)["target"], target)
         for target in ("//x", "/./y", "/a/../b", "/%2e%2e/c", "/a%2Fb"):
             self.ask(target)
@@ -93,8 +37,8 @@ class Passing(Proxy):
         seen = self.echo(method="POST", body=b"x", fields=[
             ("Authorization", "Bearer secret-of-mine"), ("Forwarded", "for=1.2.3.4;host=evil"),
             ("X-Forwarded-For", "1.2.3.4"), ("X-Forwarded-Host", "evil"), ("X-Forwarded-Proto", "ftp"),
-            ("X-Real-IP", "1.2.3.4"), ("TE", "trailers"), ("Keep-Alive", "timeout=5"), ("Proxy-Connection", "keep-alive"),
-            ("Proxy-Authorization", "Basic eA=="), ("Connection", "keep-alive, X-Hop"), ("X-Hop", "1"),
+            ("X-Real-IP", "1.2.3.4"), ("TE", "trailers"), ("Keep-Alive", "timeout=5"),
+            ("Proxy-Connection", "keep-alive"), ("Proxy-Authorization", "Basic eA=="), ("Connection", "keep-alive, X-Hop"), ("X-Hop", "1"),
             ("X-Own", "a, b"), ("X-Own", "c"), ("Accept-Encoding", "gzip"), ("X-Empty", "")])
         fields = {}
         for name, value in seen["fields"]:
@@ -148,8 +92,8 @@ class Passing(Proxy):
         self.assertEqual((answer.status, answer.body), (200, b"hello world"))
         with self.wire() as wire:
             head = self.browser.request("/echo", "box1--app", "PUT", fields=[("Transfer-Encoding", "chunked")])
-            wire.send(head.replace(b"Content-Length: 0\r\n", b"") + b"5;x=y\r\nhello\r\n00001\r\n \r\n5\r\nworld\r\n0\r\n"
-                      b"X-Trailer: smuggled\r\n\r\n")
+            wire.send(head.replace(b"Content-Length: 0\r\n", b"") + b"5;x=y\r\nhello\r\n00001\r\n \r\n5\r\nworld\r\n"
+                      b"0\r\nX-Trailer: smuggled\r\n\r\n")
             seen = json.loads(wire.answer().text)
         self.assertEqual((seen["length"], seen["sha256"]), (11, hashlib.sha256(b"hello world").hexdigest()))
         self.assertFalse(self.app.has(b"X-Trailer"))
@@ -158,14 +102,16 @@ class Passing(Proxy):
         with self.wire() as wire:
             seen = []
             for n in range(20):
-                wire.send(self.browser.request(f"/echo?{n}", "box1--app", "POST" if n % 3 else "GET", body=b"b" * (n % 3)))
+                method = "POST" if n % 3 else "GET"
+                wire.send(self.browser.request(f"/echo?{n}", "box1--app", method, body=b"b" * (n % 3)))
                 seen.append(json.loads(wire.answer().text))
         self.assertEqual([one["target"] for one in seen], [f"/echo?{n}" for n in range(20)])
         self.assertEqual(len({one["connection"] for one in seen}), 1, "not one connection to the application")
 
     def test_pipelining(self):
         with self.wire() as wire:
-            wire.send(b"".join(self.browser.request(f"/echo?p{n}", "box1--app", "POST", body=b"z" * n) for n in range(30)))
+            wire.send(b"".join(self.browser.request(f"/echo?p{n}", "box1--app", "POST", body=b"z" * n)
+                               for n in range(30)))
             for n in range(30):
                 seen = json.loads(wire.answer().text)
                 self.assertEqual((seen["target"], seen["length"]), (f"/echo?p{n}", n))
@@ -179,8 +125,8 @@ class Passing(Proxy):
     def test_answers_without_a_body(self):
         with self.wire() as wire:
             for target, method, status, length in (
-                    ("/echo", "HEAD", 200, None), ("/big?n=5000", "HEAD", 200, "5000"), ("/no-content", "GET", 204, None),
-                    ("/no-content", "POST", 204, None), ("/not-modified", "GET", 304, None),
+                    ("/echo", "HEAD", 200, None), ("/big?n=5000", "HEAD", 200, "5000"),
+                    ("/no-content", "GET", 204, None), ("/no-content", "POST", 204, None), ("/not-modified", "GET", 304, None),
                     ("/not-modified-with-length", "GET", 304, None), ("/chunked", "GET", 200, None),
                     ("/echo", "GET", 200, None)):
                 wire.send(self.browser.request(target, "box1--app", method))
@@ -551,173 +497,6 @@ class Frameworks(Proxy):
 
 class FrameworksPlain(Frameworks):
     tls = False
-
-
-class Ends(Proxy):
-    """What happens to open streams, and what is said, when the machine, the service or the right is gone."""
-
-    def stream(self, browser=None):
-        """A download that goes on as long as it may."""
-        browser = browser or self.browser
-        wire = browser.wire("box1--app", timeout=60)
-        self.addCleanup(wire.close)
-        self.app.steps.release()
-        wire.send(browser.request("/events", "box1--app"))
-        answer = wire.head()
-        self.assertEqual(answer.status, 200, answer.fields)
-        return wire
-
-    def check_ended(self, wire):
-        """By itself, though nothing flows. The bound is for a busy test machine; a second is what people notice."""
-        began = time.monotonic()
-        try:
-            wire.rest()
-        except TimeoutError:
-            self.fail("a live stream outlived the right to it")
-        self.assertLess(time.monotonic() - began, 5 * STRETCH)
-
-    def person(self, name, admin=False):
-        person = Person(self.world, name, self.relay, admin=admin)
-        if not admin:
-            self.relay.ctl("grant", name, "box1/app")
-        browser = Visitor(self.relay, tls=self.tls).log_in(person)
-        browser.enter("box1--app")
-        return browser
-
-    def test_revoked(self):
-        browser = self.person("bob")
-        wire, other = self.stream(browser), self.stream()
-        self.relay.ctl("revoke", "bob", "box1/app")
-        self.check_ended(wire)
-        self.assertIn(browser.ask("/page", "box1--app").status, (403, 404))
-        self.app.steps.release(5)
-        self.assertTrue(other.some(), "a stream of somebody else was cut")
-
-    def test_user_disabled_and_removed(self):
-        for name, words in (("carol", ("user", "disable", "carol")), ("dave", ("user", "remove", "dave"))):
-            browser = self.person(name)
-            wire = self.stream(browser)
-            self.relay.ctl(*words)
-            self.check_ended(wire)
-            self.assertNotEqual(browser.ask("/page", "box1--app").status, 200)
-
-    def test_logged_out(self):
-        browser = self.person("erin", admin=True)
-        wire = self.stream(browser)
-        me = json.loads(browser.ask("/api/v1/me").text)
-        answer = browser.ask("/api/v1/logout", method="POST", fields=[("X-Sallyport-Token", me["csrf_token"])])
-        self.assertIn(answer.status, (200, 204))
-        self.check_ended(wire)
-        self.assertNotEqual(browser.ask("/page", "box1--app").status, 200)
-
-    def test_without_a_session(self):
-        stranger = Visitor(self.relay, tls=self.tls)
-        page = stranger.ask("/page", "box1--app", fields=[("Accept", "text/html,*/*;q=0.8"),
-                                                           ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document")])
-        self.assertIn(page.status, (302, 303, 401))
-        if page.status != 401:
-            # A person who follows a bookmark is brought through the relay to where he wanted.
-            self.assertTrue(page.get("Location").startswith(stranger.origin() + "/open/box1/app"))
-        call = stranger.ask("/page", "box1--app", fields=[("Accept", "application/json")])
-        self.assertEqual(call.status, 401)
-        self.assertTrue(json.loads(call.text)["error"])
-        self.assertFalse(any(request.get("Accept") == "application/json" for request in self.app.seen("/page")))
-
-    def test_without_permission(self):
-        Person(self.world, "frank", self.relay)
-        frank = Person(self.world, "frank", self.relay, known=False)
-        browser = Visitor(self.relay, tls=self.tls).log_in(frank)
-        for path in ("/open/box1/app", "/open/box1/ssh", "/open/nowhere/app", "/open/box1/nothing"):
-            answer = browser.ask(path)
-            self.assertIn(answer.status, (403, 404), path)
-        # What he may not see is answered exactly as what is not there.
-        self.assertEqual(browser.ask("/open/box1/app").status, browser.ask("/open/nowhere/app").status)
-
-    def test_offline(self):
-        """The service first, then the machine; then both are back and the same session goes on."""
-        html = [("Accept", "text/html,*/*;q=0.8")]
-        self.agent.process.stop()
-        self.relay.wait_offline("box1")
-        page = self.ask("/page", fields=html)
-        self.assertEqual((page.status, page.get("Content-Type").split(";")[0]), (503, "text/html"))
-        self.assertIn("box1", page.text)
-        self.assertIn("offline", page.text.lower())
-        call = self.ask("/page", fields=[("Accept", "application/json")])
-        self.assertEqual(call.status, 503)
-        self.assertIn("offline", json.loads(call.text)["error"])
-        self.agent.start("ssh", "app")
-        self.assertEqual(self.ask("/page").status, 200)
-
-    def test_a_relay_that_starts_anew_knows_its_sessions(self):
-        self.relay.restart()
-        self.relay.wait_online("box1", "app")
-        self.assertEqual(self.ask("/page").status, 200)
-
-
-class Hop(Proxy):
-    def test_a_code_works_once(self):
-        code = self.browser.code("box1--app", "/page")
-        fresh = Visitor(self.relay, tls=self.tls)
-        first = fresh.ask(code, "box1--app")
-        self.assertIn(first.status, (302, 303))
-        self.assertEqual(first.get("Referrer-Policy"), "no-referrer")
-        self.assertIn("no-store", first.get("Cache-Control"))
-        parts = {part.strip().lower() for part in first.get("Set-Cookie").split(";")[1:]}
-        self.assertLessEqual({"secure", "httponly", "path=/"}, parts)
-        self.assertFalse([part for part in parts if part.startswith("domain")])
-        again = Visitor(self.relay, tls=self.tls).ask(code, "box1--app")
-        self.assertNotIn("Set-Cookie", [name for name, _ in again.fields])
-        self.assertNotIn(again.status, (200,))
-
-    def test_a_code_is_for_one_service(self):
-        for other in ("box1--board", None):
-            answer = Visitor(self.relay, tls=self.tls).ask(self.browser.code("box1--app"), other)
-            self.assertFalse(answer.all("Set-Cookie"))
-            self.assertGreaterEqual(answer.status, 400)
-
-    def test_looking_at_a_code_does_not_use_it_up(self):
-        code = self.browser.code("box1--app")
-        browser = Visitor(self.relay, tls=self.tls)
-        for how in ({"method": "HEAD"}, {"fields": [("Sec-Purpose", "prefetch")]},
-                    {"fields": [("Sec-Purpose", "prefetch;prerender")]}):
-            self.assertFalse(browser.ask(code, "box1--app", **how).all("Set-Cookie"))
-        self.assertTrue(browser.ask(code, "box1--app").all("Set-Cookie"))
-
-    def test_wrong_codes(self):
-        for code in ("A" * 43, "", "x", "A" * 5000, "%00", "..%2f", "A" * 43 + "/x"):
-            answer = Visitor(self.relay, tls=self.tls).ask("/.sallyport/enter/" + code, "box1--app")
-            self.assertGreaterEqual(answer.status, 400, code)
-            self.assertFalse(answer.all("Set-Cookie"))
-
-    def test_it_leads_nowhere_else(self):
-        for to in ("https://evil.example/", "//evil.example/", "/\\evil.example/", "javascript:alert(1)", "/%0d%0aX:1",
-                   "\\\\evil", "/\t/evil.example", "evil"):
-            quoted = to.replace("\\", "%5C").replace("\t", "%09")
-            answer = self.browser.ask(f"/open/box1/app?to={quoted}")
-            if answer.status >= 400:
-                continue
-            where = answer.get("Location")
-            self.assertTrue(where.startswith(self.browser.origin("box1--app") + "/.sallyport/enter/"), where)
-            second = self.browser.ask(where[len(self.browser.origin("box1--app")):], "box1--app")
-            where = second.get("Location") or "/"
-            self.assertRegex(where, r"^(" + self.browser.origin("box1--app") + r")?/(?![/\\])", to)
-            self.assertNotIn("X:1", str(second.fields))
-
-    def test_the_page_wanted_is_reached_with_its_query(self):
-        answer = self.browser.enter("box1--app", "/echo%3Fa%3D1%26b%3D%2520")
-        self.assertIn(answer.get("Location"), ("/echo?a=1&b=%20", self.browser.origin("box1--app") + "/echo?a=1&b=%20"))
-
-    def test_our_own_pages_on_a_service_s_host(self):
-        """Whatever lies below /.sallyport/ is ours, and never the application's."""
-        self.assertGreaterEqual(self.ask("/.sallyport/nothing").status, 400)
-        self.ask("/.sallyport/echo")
-        self.assertFalse(self.app.seen("/.sallyport/nothing") or self.app.seen("/.sallyport/echo"))
-        self.assertIn(b"HTTP/1.1 400", self.raw(request("GET", "http://x/.sallyport/x", self.browser.host("box1--app"))))
-
-    def raw(self, data):
-        with self.wire() as wire:
-            wire.send(data)
-            return wire.rest()
 
 
 if __name__ == "__main__":

@@ -260,7 +260,8 @@ class Visit:
     def do_cookies(self):
         return self.respond("200 OK", b"", "Set-Cookie: plain=1; Path=/",
                             "Set-Cookie: wide=2; Domain=localhost; Path=/; HttpOnly",
-                            "Set-Cookie: dots=3; domain=.localhost", "Set-Cookie: __Host-sallyport=stolen; Path=/; Secure",
+                            "Set-Cookie: dots=3; domain=.localhost",
+                            "Set-Cookie: __Host-sallyport=stolen; Path=/; Secure",
                             "Set-Cookie: __hOST-SALLYPORT=stolen", "Set-Cookie: =__Host-sallyport=stolen",
                             "Set-Cookie: last=4; SameSite=Strict")
 

@@ -73,9 +73,25 @@ static void the_oldest_gives_way(void **state) {
     assert_int_equal(web_hop_make(rig.hops, 1, 3, "jupyter", first), 0);
     assert_int_equal(web_hop_make(rig.hops, 2, 3, "jupyter", second), 0);
     for (int i = 0; i < WEB_HOPS_MAX - 1; i++)
-        assert_int_equal(web_hop_make(rig.hops, 3, 3, "jupyter", code), 0);
+        assert_int_equal(web_hop_make(rig.hops, 3 + i / WEB_HOPS_EACH, 3, "jupyter", code), 0);
     assert_int_equal(web_hop_redeem(rig.hops, first, &hop), SP_ENOENT);
     assert_int_equal(web_hop_redeem(rig.hops, second, &hop), 0);
+    assert_int_equal(hop.session_id, 2);
+    tear_down(&rig);
+}
+
+static void who_asks_for_many_uses_up_his_own(void **state) {
+    struct rig rig;
+    struct web_hop hop;
+    char first[SECRET_TOKEN_LEN + 1], code[SECRET_TOKEN_LEN + 1];
+    (void)state;
+    assert_int_equal(set_up(&rig, 30000), 0);
+    assert_int_equal(web_hop_make(rig.hops, 1, 3, "jupyter", first), 0);
+    for (int i = 0; i < WEB_HOPS_MAX; i++)
+        assert_int_equal(web_hop_make(rig.hops, 2, 3, "jupyter", code), 0);
+    assert_int_equal(web_hop_redeem(rig.hops, first, &hop), 0);
+    assert_int_equal(hop.session_id, 1);
+    assert_int_equal(web_hop_redeem(rig.hops, code, &hop), 0);
     assert_int_equal(hop.session_id, 2);
     tear_down(&rig);
 }
@@ -86,6 +102,7 @@ int main(void) {
         cmocka_unit_test(a_code_has_its_time),
         cmocka_unit_test(what_is_no_code_is_refused),
         cmocka_unit_test(the_oldest_gives_way),
+        cmocka_unit_test(who_asks_for_many_uses_up_his_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,6 +69,15 @@ static void test_an_owner_that_takes_its_time(void **state) {
     assert_int_equal(rig->closed, 0);
 }
 
+/* Some servers want to hear that there is no body. */
+static void test_a_body_that_is_empty(void **state) {
+    struct http_rig *rig = *state;
+    client_says(rig, "POST /1 HTTP/1.1\r\nHost: relay.example\r\nContent-Length: 0\r\n\r\n");
+    assert_string_equal(asked(rig), "POST /1 HTTP/1.1\r\nHost: upstream\r\nContent-Length: 0\r\n\r\n");
+    upstream_says(rig, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    assert_string_equal(got(rig), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+}
+
 static void test_expect_and_other_announcements(void **state) {
     struct http_rig *rig = *state;
     client_says(rig, "POST /1 HTTP/1.1\r\nHost: relay.example\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
@@ -295,6 +304,35 @@ static void test_a_resting_upstream_that_closed(void **state) {
     assert_begins(got(rig), "HTTP/1.1 502 Own\r\n");
 }
 
+/* One that has never answered does not get a second try, nor one that has begun to. */
+static void test_an_upstream_that_only_closes(void **state) {
+    struct http_rig *rig = *state;
+    client_says(rig, GET("/1"));
+    rig->wires[0]->in_end = true;
+    rig_settle(rig);
+    assert_int_equal(rig->failure, HTTP_FAILED_CLOSED);
+    assert_int_equal(rig->wire_count, 1);
+    client_says(rig, GET("/2"));
+    upstream_says(rig, "HTTP/1.1 200 A\r\nContent-Length: 1\r\n\r\na");
+    client_says(rig, GET("/3"));
+    rig->wires[1]->in_end = true;
+    upstream_says(rig, "HTTP/1.1 103 Hints\r\n\r\n");
+    assert_int_equal(rig->seen[ON_FAILED], 2);
+    assert_int_equal(rig->wire_count, 2);
+}
+
+static void test_announcements_are_counted_for_each_request(void **state) {
+    struct http_rig *rig = *state;
+    for (int i = 0; i < 5; i++) {
+        client_says(rig, GET("/1"));
+        for (int j = 0; j < 10; j++)
+            upstream_says(rig, "HTTP/1.1 102 Wait\r\n\r\n");
+        upstream_says(rig, "HTTP/1.1 200 A\r\nContent-Length: 1\r\n\r\na");
+    }
+    assert_int_equal(rig->seen[ON_RESPONSE], 55);
+    assert_int_equal(rig->seen[ON_FAILED], 0);
+}
+
 static void test_what_cannot_be_repeated_goes_by_a_fresh_stream(void **state) {
     struct http_rig *rig = *state;
     client_says(rig, GET("/1"));
@@ -397,6 +435,7 @@ int main(void) {
         WITH_RIG(test_requests_one_after_the_other),
         WITH_RIG(test_pipelined_requests),
         WITH_RIG(test_an_owner_that_takes_its_time),
+        WITH_RIG(test_a_body_that_is_empty),
         WITH_RIG(test_expect_and_other_announcements),
         WITH_RIG(test_announcements_without_end),
         WITH_RIG(test_an_early_answer),
@@ -413,6 +452,8 @@ int main(void) {
         WITH_RIG(test_words_that_nobody_asked_for),
         WITH_RIG(test_words_before_the_question),
         WITH_RIG(test_a_resting_upstream_that_closed),
+        WITH_RIG(test_an_upstream_that_only_closes),
+        WITH_RIG(test_announcements_are_counted_for_each_request),
         WITH_RIG(test_what_cannot_be_repeated_goes_by_a_fresh_stream),
         WITH_RIG(test_another_place_another_stream),
         WITH_RIG(test_a_long_head_and_a_body),

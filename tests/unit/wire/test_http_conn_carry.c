@@ -71,10 +71,12 @@ static void test_an_upgrade_that_both_end(void **state) {
     struct http_rig *rig = *state;
     rig->client->in_end = true;
     client_says(rig, UPGRADE("/w"));
+    assert_false(rig->wires[0]->ended);
     rig->client->room = 5;
     wire_say(rig->wires[0], SWITCH "\r\nbye", strlen(SWITCH "\r\nbye"));
     rig->wires[0]->in_end = true;
     (void)wire_feed(rig->wires[0], SIZE_MAX);
+    assert_true(rig->wires[0]->ended);
     (void)wire_finish(rig->wires[0]);
     rig_settle(rig);
     assert_string_equal(got(rig), "HTTP/1.1 101 Go\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nbye");
@@ -168,6 +170,39 @@ static void test_readers_that_stand_still(void **state) {
     free(block);
 }
 
+/* It goes on in chunks, no faster than they are taken. */
+static void test_an_answer_without_a_frame(void **state) {
+    struct http_rig *rig = *state;
+    char block[1024];
+    memset(block, 'x', sizeof block);
+    client_says(rig, GET("/1"));
+    rig->client->room = 10;
+    wire_say(rig->wires[0], "HTTP/1.1 200 OK\r\n\r\n", 19);
+    for (int i = 0; i < 1024; i++)
+        wire_say(rig->wires[0], block, sizeof block);
+    (void)wire_feed(rig->wires[0], SIZE_MAX);
+    rig_watch(rig);
+    assert_true(rig->kept < 40000);
+    rig_settle(rig);
+    rig->wires[0]->in_end = true;
+    rig_settle(rig);
+    size_t n = buf_len(&rig->client->out);
+    assert_true(n > 1024 * 1024);
+    assert_memory_equal(buf_head(&rig->client->out) + n - 8, "x\r\n0\r\n\r\n", 8);
+    assert_true(http_conn_is_idle(rig->conn));
+}
+
+/* It is not taken for one that has ended. */
+static void test_an_answer_without_a_frame_that_is_lost(void **state) {
+    struct http_rig *rig = *state;
+    client_says(rig, GET("/1"));
+    upstream_says(rig, "HTTP/1.1 200 OK\r\n\r\nhello");
+    rig->wires[0]->in_lost = true;
+    rig_settle(rig);
+    assert_int_equal(rig->closed, 1);
+    assert_ends(got(rig), "\r\n\r\n5\r\nhello\r\n");
+}
+
 /* Turns the loop until the connection is closed, for 20 s at most. */
 static void stop_when_closed(void *ctx) {
     struct http_rig *rig = ctx;
@@ -218,6 +253,27 @@ static void test_patience_with_who_says_nothing(void **state) {
     rig.client->in_end = true;
     client_says(&rig, GET("/1"));
     wait_closed(&rig);
+    http_rig_fini(&rig);
+}
+
+/* Bytes that go nowhere do not count as going on. */
+static void test_patience_with_trailers(void **state) {
+    static const char head[] = "POST /1 HTTP/1.1\r\nHost: relay.example\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ";
+    struct http_conn_config config = endless;
+    struct http_rig rig;
+    struct loop_timer timer;
+    (void)state;
+    config.body_ms = 100;
+    http_rig_init(&rig, &config);
+    client_says(&rig, head);
+    loop_timer_init(rig.loop, &timer, stop_when_closed, &rig);
+    for (int i = 0; i < 2000 && !rig.closed; i++) {
+        assert_int_equal(loop_timer_set(&timer, 10), 0);
+        assert_int_equal(loop_run(rig.loop), 0);
+        if (!rig.closed)
+            client_says(&rig, "x");
+    }
+    assert_int_equal(rig.closed, 1);
     http_rig_fini(&rig);
 }
 
@@ -285,7 +341,10 @@ int main(void) {
         WITH_RIG(test_an_answer_without_end),
         WITH_RIG(test_an_answer_without_end_and_no_room),
         WITH_RIG(test_readers_that_stand_still),
+        WITH_RIG(test_an_answer_without_a_frame),
+        WITH_RIG(test_an_answer_without_a_frame_that_is_lost),
         TEST(test_patience_with_who_says_nothing),
+        TEST(test_patience_with_trailers),
         TEST(test_patience_with_who_takes_nothing),
         TEST(test_patience_that_does_not_count),
     };
