@@ -38,7 +38,8 @@ class Passing(Proxy):
             ("Authorization", "Bearer secret-of-mine"), ("Forwarded", "for=1.2.3.4;host=evil"),
             ("X-Forwarded-For", "1.2.3.4"), ("X-Forwarded-Host", "evil"), ("X-Forwarded-Proto", "ftp"),
             ("X-Real-IP", "1.2.3.4"), ("TE", "trailers"), ("Keep-Alive", "timeout=5"),
-            ("Proxy-Connection", "keep-alive"), ("Proxy-Authorization", "Basic eA=="), ("Connection", "keep-alive, X-Hop"), ("X-Hop", "1"),
+            ("Proxy-Connection", "keep-alive"), ("Proxy-Authorization", "Basic eA=="),
+            ("Connection", "keep-alive, X-Hop"), ("X-Hop", "1"),
             ("X-Own", "a, b"), ("X-Own", "c"), ("Accept-Encoding", "gzip"), ("X-Empty", "")])
         fields = {}
         for name, value in seen["fields"]:
@@ -126,7 +127,8 @@ class Passing(Proxy):
         with self.wire() as wire:
             for target, method, status, length in (
                     ("/echo", "HEAD", 200, None), ("/big?n=5000", "HEAD", 200, "5000"),
-                    ("/no-content", "GET", 204, None), ("/no-content", "POST", 204, None), ("/not-modified", "GET", 304, None),
+                    ("/no-content", "GET", 204, None), ("/no-content", "POST", 204, None),
+                    ("/not-modified", "GET", 304, None),
                     ("/not-modified-with-length", "GET", 304, None), ("/chunked", "GET", 200, None),
                     ("/echo", "GET", 200, None)):
                 wire.send(self.browser.request(target, "box1--app", method))

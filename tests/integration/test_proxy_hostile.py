@@ -429,12 +429,13 @@ class Strangers(Front):
     def test_hosts(self):
         port, cookie = self.relay.port, self.browser.cookies["box1--app"]
         app = f"127.0.0.1:{self.app.port}"
-        names = ("box1--app.localhost.", "box1--app.evil.example", "x.box1--app.localhost", "box1--app", "box1.localhost",
-                 "--app.localhost", "box1--.localhost", "--.localhost", "box1--app--x.localhost", "box1---app.localhost",
-                 "box1-app.localhost", "b" * 300 + "--app.localhost", "*.localhost", "box1--%61pp.localhost",
-                 "box1--app.127.0.0.1")
+        names = ("box1--app.localhost.", "box1--app.evil.example", "x.box1--app.localhost", "box1--app",
+                 "box1.localhost", "--app.localhost", "box1--.localhost", "--.localhost", "box1--app--x.localhost",
+                 "box1---app.localhost", "box1-app.localhost", "b" * 300 + "--app.localhost", "*.localhost",
+                 "box1--%61pp.localhost", "box1--app.127.0.0.1")
         for host in (*[f"{name}:{port}" for name in names], "box1--app.localhost", "box1--app.localhost:1", app,
-                     f"box1--app.localhost:{port}0", f"box1--app.localhost:0{port}", f"box1--app.localhost:{port}:{port}"):
+                     f"box1--app.localhost:{port}0", f"box1--app.localhost:0{port}",
+                     f"box1--app.localhost:{port}:{port}"):
             with self.browser.wire("box1--app") as wire:
                 wire.send(f"GET /echo?host HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\n\r\n".encode())
                 self.assertIn(wire.answer().status, (400, 421), host)

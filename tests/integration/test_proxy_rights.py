@@ -79,8 +79,7 @@ class Ends(Proxy):
         self.assertFalse(any(request.get("Accept") == "application/json" for request in self.app.seen("/page")))
 
     def test_without_permission(self):
-        Person(self.world, "frank", self.relay)
-        frank = Person(self.world, "frank", self.relay, known=False)
+        frank = Person(self.world, "frank", self.relay)
         browser = Visitor(self.relay, tls=self.tls).log_in(frank)
         for path in ("/open/box1/app", "/open/box1/ssh", "/open/nowhere/app", "/open/box1/nothing"):
             answer = browser.ask(path)

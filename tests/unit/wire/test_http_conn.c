@@ -428,6 +428,15 @@ static void test_an_old_client(void **state) {
     assert_int_equal(rig->closed, 1);
 }
 
+static void test_chunks_for_an_old_client(void **state) {
+    struct http_rig *rig = *state;
+    client_says(rig, "GET /1 HTTP/1.0\r\nHost: relay.example\r\n\r\n");
+    upstream_says(rig, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n");
+    assert_int_equal(rig->failure, HTTP_FAILED_BAD);
+    assert_begins(got(rig), "HTTP/1.1 503 Own\r\n");
+    assert_int_equal(rig->closed, 1);
+}
+
 #define TEST(test) cmocka_unit_test(test)
 
 int main(void) {
@@ -461,6 +470,7 @@ int main(void) {
         WITH_RIG(test_long_announcements),
         WITH_RIG(test_heads_of_head),
         WITH_RIG(test_an_old_client),
+        WITH_RIG(test_chunks_for_an_old_client),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -263,7 +263,7 @@ static void test_patience_with_trailers(void **state) {
     struct http_rig rig;
     struct loop_timer timer;
     (void)state;
-    config.body_ms = 100;
+    config.body_ms = 1000;
     http_rig_init(&rig, &config);
     client_says(&rig, head);
     loop_timer_init(rig.loop, &timer, stop_when_closed, &rig);
