@@ -240,6 +240,20 @@ class Visit:
                 return False
             self.send(f"data: {number}\n\n".encode())
 
+    def do_quiet(self):
+        """An answer that has begun and says nothing more, as long as the browser is there."""
+        self.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+        while self.taker.more():
+            pass
+        return False
+
+    def do_ticks(self):
+        """The same with something to say, again and again."""
+        self.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+        while not self.app.server.ended.wait(0.1):
+            self.send(b"data: tick\n\n")
+        return False
+
     def do_continue(self):
         if self.request.get("Expect").lower() == "100-continue":
             self.send(b"HTTP/1.1 100 Continue\r\n\r\n")

@@ -1,5 +1,6 @@
 """What tests of the proxy share: an application and a framework's on a machine, and a browser that may reach them."""
 import hashlib
+import json
 
 from .app import App, digest
 from .framework import Framework
