@@ -35,6 +35,9 @@ class Chat(websocket.WebSocketHandler):
     def open(self, *_args):
         self.write_message("welcome")
 
+    def on_message(self, message):
+        """Whatever is said to it, it has said its word."""
+
 
 class Data(web.RequestHandler):
     def get(self):

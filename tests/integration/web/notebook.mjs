@@ -6,10 +6,11 @@ import { createRequire } from 'node:module';
 const PATIENCE = 60_000;
 const require = createRequire(import.meta.url);
 
-// Debian's Notebook 6 leaves xterm.js out of its terminal page, which stays empty for that, with or without a relay. The
-// page gets it from npm here, when its loader asks for it.
+// Debian's Notebook 6 leaves xterm.js out of its terminal page, which stays empty for that, with or without a relay.
+// The page gets it from npm here, when its loader asks for it.
 export async function mendTerminals(context) {
-  const load = (name) => `(function (define, module, exports) {${readFileSync(require.resolve(name))}\n}).call(window);`;
+  const read = (name) => readFileSync(require.resolve(name), 'utf8');
+  const load = (name) => `(function (define, module, exports) {${read(name)}\n}).call(window);`;
   await context.addInitScript(`
     ${load('xterm/dist/xterm.js')}
     ${load('xterm/dist/addons/fit/fit.js')}
@@ -91,7 +92,7 @@ export class Notebook {
   }
 
   async connected() {
-    await this.page.waitForFunction(() => window.Jupyter?.notebook?.kernel?.is_connected(), null, { timeout: PATIENCE });
+    await this.page.waitForFunction(() => window.Jupyter?.notebook?.kernel?.is_connected());
   }
 
   isConnected() {

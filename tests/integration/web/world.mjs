@@ -1,5 +1,5 @@
-// Real programs in one temporary folder for the browser's tests: relay, agent, Jupyter, a person with a key; and a piece
-// of network that can be frozen or cut. Wants RELAY and AGENT (the programs).
+// Real programs in one temporary folder for the browser's tests: relay, agent, Jupyter, a person with a key; and a
+// piece of network that can be frozen or cut. Wants RELAY and AGENT (the programs).
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -42,7 +42,7 @@ export async function freePort() {
   for (;;) {
     const port = 20000 + Math.floor(Math.random() * 12000);
     const probe = net.createServer().listen(port, '127.0.0.1');
-    const free = await Promise.race([once(probe, 'listening').then(() => true), once(probe, 'error').then(() => false)]);
+    const free = await once(probe, 'listening').then(() => true, () => false);
     if (free) {
       probe.close();
       await once(probe, 'close');
@@ -176,8 +176,8 @@ export class World {
     return program;
   }
 
-  // People dial `port`, where the cable begins. To a browser all names below `relay.localhost` are one site; `localhost`
-  // itself, like a top-level domain, holds none together.
+  // People dial `port`, where the cable begins. To a browser all names below `relay.localhost` are one site;
+  // `localhost` itself, like a top-level domain, holds none together.
   async relay(name = 'localhost') {
     this.name = name;
     this.behind = await freePort();
@@ -203,7 +203,8 @@ export class World {
 
   // A machine that publishes these ports as services of kind http, and what it finds below `home`.
   async machine(name, services, home = this.folder(`${name}-home`)) {
-    const config = Object.entries(services).map(([service, port]) => `[service ${service}]\nport = ${port}\nkind = http\n`);
+    const config = Object.entries(services)
+      .map(([service, port]) => `[service ${service}]\nport = ${port}\nkind = http\n`);
     writeFileSync(this.path(`${name}.ini`), config.join(''));
     const url = /sallyport:\/\/[^\s'"]+/.exec(await this.ctl('invite', 'machine', name))[0];
     // The cable is the laptop's alone.
