@@ -344,6 +344,8 @@ class Scan(Case):
 
     # What any certificate has that no authority has signed; and the scanner's own complaint about its openssl.
     EXPECTED = {"cert_chain_of_trust", "cert_revocation", "engine_problem"}
+    # When its openssl hangs up before the ticket of TLS 1.3 is there, it has none to come back with.
+    UNTRIED = ("sessionresumption_ticket", "check failed because of connect problem")
 
     def test_nothing_is_worse_than_ok(self):
         relay = Relay(self.world)
@@ -357,7 +359,8 @@ class Scan(Case):
         for needed in ("TLS1_3", "cipherlist_AVERAGE", "PFS", "cert_keySize", "heartbleed", "LUCKY13", "BREACH"):
             self.assertIn(needed, seen, done.stdout[-3000:])
         worse = [(finding["id"], finding["severity"], finding["finding"]) for finding in findings
-                 if finding["severity"] not in ("OK", "INFO", "DEBUG") and finding["id"] not in self.EXPECTED]
+                 if finding["severity"] not in ("OK", "INFO", "DEBUG") and finding["id"] not in self.EXPECTED
+                 and (finding["id"], finding["finding"]) != self.UNTRIED]
         self.assertEqual(worse, [])
 
 
