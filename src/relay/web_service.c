@@ -10,7 +10,10 @@
 
 #define TEXT_SIZE 512
 
-enum { STREAMS_EACH = 256 }; /* of browsers, to one machine: half of what its SSH connection takes */
+enum {
+    STREAMS_EACH = 256,   /* of browsers, to one machine: half of what its SSH connection takes */
+    STREAMS_OF_ONE = 224, /* of one user's browsers, of those: the rest is for the others */
+};
 
 struct web_opening {
     struct web_conn *conn; /* NULL when it is gone */
@@ -189,23 +192,28 @@ static void refuse_crowded(struct web_conn *conn) {
     web_refuse(conn, 503, "Too many connections", text, conn->host.origin, "Try again");
 }
 
-/* The browsers' share of what a machine's connection can carry: the rest is for SSH. Beyond it the one that has rested
- * longest goes; SP_EBUSY when none rests. */
+/* The browsers' share of what a machine's connection can carry, and one user's of that: the rest is for SSH, and for
+ * the others. Beyond it the one that has rested longest goes, of that user when it is his share; SP_EBUSY when none
+ * rests. */
 static int keep_share(struct web_conn *conn) {
     struct list *node, *tmp;
-    struct web_conn *resting = NULL;
-    unsigned count = 0;
+    struct web_conn *resting = NULL, *own_resting = NULL;
+    unsigned count = 0, own = 0;
     list_foreach (node, tmp, &conn->web->conns) {
         struct web_conn *other = list_item(node, struct web_conn, link);
         if (other == conn || other->ending || other->target != WEB_TARGET_SERVICE ||
             other->upstream_machine != conn->upstream_machine)
             continue;
+        bool is_own = other->access.user_id == conn->access.user_id, rests = http_conn_is_idle(other->http);
         count++;
-        if (!resting && http_conn_is_idle(other->http))
-            resting = other;
+        own += is_own;
+        resting = !resting && rests ? other : resting;
+        own_resting = !own_resting && rests && is_own ? other : own_resting;
     }
-    if (count < STREAMS_EACH)
+    if (count < STREAMS_EACH && own < STREAMS_OF_ONE)
         return 0;
+    if (own >= STREAMS_OF_ONE)
+        resting = own_resting;
     if (!resting)
         return SP_EBUSY;
     resting->ending = true;

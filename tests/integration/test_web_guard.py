@@ -115,6 +115,9 @@ class Member(Case):
                     self.assertIn(wire.answer().status, statuses)
                 else:
                     waiting.append(wire)
+        alice = Visitor(self.relay, tls=False).log_in(self.alice)
+        alice.enter("box1--app")
+        self.assertEqual(alice.ask("/page", "box1--app").status, 200)
         _, (port,) = self.alice.forward(f"box1:{self.sshd.port}")
         with socket.create_connection(("127.0.0.1", port), timeout=20 * STRETCH) as way:
             self.assertTrue(way.recv(8).startswith(b"SSH-2.0"))
