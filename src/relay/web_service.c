@@ -202,7 +202,8 @@ static int keep_share(struct web_conn *conn) {
     list_foreach (node, tmp, &conn->web->conns) {
         struct web_conn *other = list_item(node, struct web_conn, link);
         if (other == conn || other->ending || other->target != WEB_TARGET_SERVICE ||
-            other->upstream_machine != conn->upstream_machine)
+            other->upstream_machine != conn->upstream_machine ||
+            (!other->opening && !http_conn_has_upstream(other->http)))
             continue;
         bool is_own = other->access.user_id == conn->access.user_id, rests = http_conn_is_idle(other->http);
         count++;

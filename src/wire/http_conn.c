@@ -476,6 +476,10 @@ bool http_conn_is_idle(const struct http_conn *conn) {
     return conn->request == REQUEST_AWAITED;
 }
 
+bool http_conn_has_upstream(const struct http_conn *conn) {
+    return conn->upstream.stream != NULL;
+}
+
 bool http_conn_is_upgraded(const struct http_conn *conn) {
     return conn->upgraded;
 }
