@@ -97,7 +97,8 @@ static bool wants_page(const struct http_head *head) {
            memmem(accept->value.at, accept->value.len, "text/html", 9);
 }
 
-bool web_conn_is_secure(const struct web_conn *conn) {
+/* By TLS, or within this very machine. */
+static bool is_secure(const struct web_conn *conn) {
     return conn->tls || (conn->host.local && web_peer_is_local(&conn->peer));
 }
 
@@ -116,7 +117,7 @@ static void conn_request(void *ctx, const struct http_head *head) {
     conn_settle(conn);
     conn->wants_page = wants_page(head);
     web_host_parse(conn->web, head->host.at, head->host.len, conn->tls, &conn->host);
-    bool secure = web_conn_is_secure(conn);
+    bool secure = is_secure(conn);
     if (conn->host.local && !secure)
         web_refuse(conn, 421, "Another address", "By this name the relay answers at its own machine only.", NULL, NULL);
     else if (conn->host.kind == WEB_HOST_SERVICE && secure)

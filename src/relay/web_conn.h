@@ -82,8 +82,6 @@ struct web_conn {
 
 /* web_conn.c: ends it, in whatever state: at once during the handshake, else in a later round. */
 void web_conn_end(struct web_conn *conn);
-/* By TLS, or within this very machine. */
-bool web_conn_is_secure(const struct web_conn *conn);
 
 /* web_room.c: the connection that goes to make room for one from `guest`; NULL: all have to stay. */
 struct web_conn *web_room_find(struct web *web, const struct sockaddr_storage *guest);
@@ -103,8 +101,6 @@ void web_relay_origin(const struct web_conn *conn, char to[static WEB_ORIGIN_SIZ
 void web_service_request(struct web_conn *conn, const struct http_head *head);
 void web_service_connect(struct web_conn *conn);
 void web_service_failed(struct web_conn *conn, enum http_failure failure, const struct why *why);
-/* "box1 is offline since ..." */
-void web_service_say_offline(const struct web *web, int64_t machine_id, const char *machine, char *to, size_t size);
 /* No more may come to this connection from an opening. */
 void web_service_forget(struct web_conn *conn);
 

@@ -47,7 +47,7 @@ static void refuse_denied(struct web_conn *conn) {
     web_refuse(conn, 404, "Nothing here for you", text, NULL, NULL);
 }
 
-void web_service_say_offline(const struct web *web, int64_t machine_id, const char *machine, char *to, size_t size) {
+static void say_offline(const struct web *web, int64_t machine_id, const char *machine, char *to, size_t size) {
     struct machine stored;
     char since[21] = "", ago[32] = "";
     int64_t now = web->now();
@@ -67,7 +67,7 @@ static const struct service *find_service(struct web_conn *conn) {
     char text[TEXT_SIZE];
     int rc = conn->web->source.view(conn->web->source.ctx, view.machine_id, &view);
     if (rc || !view.online) {
-        web_service_say_offline(conn->web, view.machine_id, conn->host.machine, text, sizeof(text));
+        say_offline(conn->web, view.machine_id, conn->host.machine, text, sizeof(text));
         web_refuse(conn, 503, "This machine is offline", text, conn->host.origin, "Try again");
         return NULL;
     }

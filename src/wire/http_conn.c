@@ -480,10 +480,6 @@ bool http_conn_has_upstream(const struct http_conn *conn) {
     return conn->upstream.stream != NULL;
 }
 
-bool http_conn_is_upgraded(const struct http_conn *conn) {
-    return conn->upgraded;
-}
-
 uint64_t http_conn_carried(const struct http_conn *conn) {
     return conn->carried;
 }

@@ -67,8 +67,6 @@ ssize_t http_conn_send(struct http_conn *conn, const uint8_t *bytes, size_t n);
 bool http_conn_is_idle(const struct http_conn *conn);
 /* Does it hold a stream upstream, in use or kept for the next request? */
 bool http_conn_has_upstream(const struct http_conn *conn);
-/* Was the connection upgraded (101)? */
-bool http_conn_is_upgraded(const struct http_conn *conn);
 /* Bytes carried, both ways, heads left out. */
 uint64_t http_conn_carried(const struct http_conn *conn);
 

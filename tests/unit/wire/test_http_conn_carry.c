@@ -1,16 +1,17 @@
 /* What one HTTP connection carries without knowing it: upgrades, answers without end, bodies larger than its memory;
  * and how long it waits. */
+#include "http_conn_local.h"
 #include "http_rig.h"
 
 static void test_an_upgrade(void **state) {
     struct http_rig *rig = *state;
     uint64_t before = http_conn_carried(rig->conn);
     client_says(rig, UPGRADE("/w") "early words");
-    assert_false(http_conn_is_upgraded(rig->conn));
+    assert_false(rig->conn->upgraded);
     assert_string_equal(asked(rig), "GET /w HTTP/1.1\r\nHost: upstream\r\nConnection: Upgrade\r\n"
                                     "Upgrade: websocket\r\n\r\n");
     upstream_says(rig, SWITCH "\r\nand the answer");
-    assert_true(http_conn_is_upgraded(rig->conn));
+    assert_true(rig->conn->upgraded);
     assert_string_equal(asked(rig), "early words");
     assert_string_equal(got(rig), "HTTP/1.1 101 Go\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nand the answer");
     client_says(rig, GET("/raw"));
