@@ -50,18 +50,6 @@ static void say_unknown(const char *host, struct why *why) {
     why_set(why, "there is no machine '%s' that you may reach: `ssh RELAY list` shows yours", clean ? shown : "...");
 }
 
-static void say_offline(const struct machine *machine, struct why *why) {
-    char at[21] = "", ago[32] = "";
-    int64_t now = os_realtime_s();
-    if (!machine->last_seen) {
-        why_set(why, "%s is offline: it was never connected to this relay", machine->name);
-        return;
-    }
-    str_time(at, machine->last_seen);
-    str_ago(ago, sizeof ago, now > machine->last_seen ? (uint64_t)(now - machine->last_seen) : 0);
-    why_set(why, "%s is offline since %s (%s)", machine->name, at, ago);
-}
-
 /* The service at that port, if it is there and this user may reach it. What he may not reach does not exist. */
 static const struct service *find_service(struct peer *peer, const struct machine_live *live, uint16_t port,
                                           struct why *why) {
@@ -149,7 +137,7 @@ int reach_begin(struct peer *peer, struct ssh_chan *chan, const char *host, uint
     } else {
         live = machine_find(relay, machine.id);
         if (!live)
-            say_offline(&machine, &why);
+            machine_say_offline(&machine, os_realtime_s(), &why);
         else
             service = find_service(peer, live, port, &why);
     }

@@ -47,18 +47,16 @@ static void refuse_denied(struct web_conn *conn) {
     web_refuse(conn, 404, "Nothing here for you", text, NULL, NULL);
 }
 
-static void say_offline(const struct web *web, int64_t machine_id, const char *machine, char *to, size_t size) {
-    struct machine stored;
-    char since[21] = "", ago[32] = "";
-    int64_t now = web->now();
-    if (store_machine_get(web->source.store, machine_id, &stored) || !stored.last_seen) {
-        snprintf(to, size, "%s was never connected to this relay.", machine);
-        return;
-    }
-    str_time(since, stored.last_seen);
-    str_ago(ago, sizeof(ago), now > stored.last_seen ? (uint64_t)(now - stored.last_seen) : 0);
-    snprintf(to, size, "%s is offline since %s (%s). It comes back by itself when it is switched on and has a network.",
-             machine, since, ago);
+static void refuse_offline(struct web_conn *conn) {
+    char text[TEXT_SIZE + sizeof(struct why)];
+    struct machine machine;
+    struct why why;
+    if (store_machine_get(conn->web->source.store, conn->access.machine_id, &machine))
+        why_set(&why, "%s is offline", conn->host.machine);
+    else
+        machine_say_offline(&machine, conn->web->now(), &why);
+    snprintf(text, sizeof(text), "%s. It comes back by itself when it is switched on and has a network.", why.text);
+    web_refuse(conn, 503, "This machine is offline", text, conn->host.origin, "Try again");
 }
 
 /* The service as the machine offers it now; NULL when it was answered that there is none to be had. */
@@ -67,8 +65,7 @@ static const struct service *find_service(struct web_conn *conn) {
     char text[TEXT_SIZE];
     int rc = conn->web->source.view(conn->web->source.ctx, view.machine_id, &view);
     if (rc || !view.online) {
-        say_offline(conn->web, view.machine_id, conn->host.machine, text, sizeof(text));
-        web_refuse(conn, 503, "This machine is offline", text, conn->host.origin, "Try again");
+        refuse_offline(conn);
         return NULL;
     }
     const struct service *service = service_find(view.services, view.service_count, conn->host.service);

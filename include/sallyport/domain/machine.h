@@ -13,4 +13,7 @@ struct machine {
     int64_t last_seen; /* UTC seconds; 0: never there */
 };
 
+/* "box1 is offline since 2026-11-23T09:00:00Z (2 h 5 min)"; `now` in UTC seconds. */
+void machine_say_offline(const struct machine *machine, int64_t now, struct why *out);
+
 #endif
