@@ -177,7 +177,11 @@ uint64_t os_monotonic_ms(void) {
 }
 
 uint64_t os_boottime_ms(void) {
+#ifdef CLOCK_BOOTTIME
     return os_clock_ms(CLOCK_BOOTTIME);
+#else
+    return os_clock_ms(CLOCK_MONOTONIC); /* beyond Linux that one goes on */
+#endif
 }
 
 unsigned os_raise_nofile(void) {
@@ -193,8 +197,15 @@ unsigned os_raise_nofile(void) {
 
 int os_socket_pair(int fds[static 2]) {
     int pair[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
         return SP_ESYS;
+    for (int i = 0; i < 2; i++) {
+        if (fcntl(pair[i], F_SETFD, FD_CLOEXEC) == 0 && os_nonblocking(pair[i]) == 0)
+            continue;
+        os_close(pair[0]);
+        os_close(pair[1]);
+        return SP_ESYS;
+    }
     fds[0] = pair[0];
     fds[1] = pair[1];
     return 0;

@@ -85,6 +85,10 @@ static int step_kex(struct client_conn *cc) {
     if (rc != SSH_OK)
         return SP_ECLOSED;
     rc = check_host_key(cc);
+    if (rc == 0 && !cc->key) {
+        ssh_conn_reason(&cc->conn, "%s has the host key that was expected", cc->conn.peer);
+        return SP_EDENIED;
+    }
     if (rc == 0)
         cc->stage = CLIENT_LOGIN;
     return rc;

@@ -22,4 +22,10 @@ void hex_encode(char *to, const void *bytes, size_t n);
 /* RFC 4648 base64, standard alphabet, without padding (as in SHA256: fingerprints); `to` holds (n*4+2)/3 + 1. */
 void base64_encode(char *to, const void *bytes, size_t n);
 
+/* RFC 4648 section 5 (base64url), without padding. Room for the text of n bytes with its end: */
+#define BASE64URL_SIZE(n) (((n)*4 + 2) / 3 + 1)
+void base64url_encode(char *to, const void *bytes, size_t n);
+/* Strict: that alphabet only, no padding, no stray bits; at most `size` bytes. SP_EFORMAT or SP_ETOOBIG. */
+int base64url_decode(const char *text, size_t len, uint8_t *to, size_t size, size_t *n);
+
 #endif

@@ -13,7 +13,8 @@ struct ssh_client_events {
     int (*forwarded)(void *ctx, struct ssh_chan *chan, const char *bind, uint16_t port);
     /* Answer to ssh_client_listen: 0 and the port bound (the same, or one that the server chose), or SP_EDENIED. */
     void (*listening)(void *ctx, const char *bind, uint16_t port, uint16_t bound, int rc);
-    /* Over, or it never came to be. rc: SP_EDENIED (the key is not known there), SP_ECRYPTO (another host key: why
+    /* Over, or it never came to be. rc: SP_EDENIED (the key is not known there, or there is
+     * none, and the host key was right), SP_ECRYPTO (another host key: why
      * tells both fingerprints), SP_ECLOSED, SP_ETIMEOUT. The last event; conn is freed after it. */
     void (*closed)(void *ctx, int rc, const char *reason);
 };
@@ -23,7 +24,7 @@ struct ssh_client_config {
     int fd;           /* connected or connecting, non-blocking; taken over */
     const char *peer; /* numeric address, for messages */
     const char *user;
-    const struct keypair *key;    /* outlives the connection */
+    const struct keypair *key;    /* outlives the connection; NULL: no login, only the host key is looked at */
     const char *host_fingerprint; /* "SHA256:..." of the only host key that is accepted */
     uint64_t login_timeout_ms;
     const struct ssh_client_events *events;

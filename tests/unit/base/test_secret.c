@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "sallyport/base/err.h"
 #include "sallyport/base/secret.h"
 
 static void test_base64_vectors(void **state) {
@@ -26,6 +27,54 @@ static void test_base64_vectors(void **state) {
     }
     base64_encode(text, "\xfb\xff\xbf", 3);
     assert_string_equal(text, "+/+/");
+}
+
+static int decode(const char *text, uint8_t *to, size_t size, size_t *n) {
+    return base64url_decode(text, strlen(text), to, size, n);
+}
+
+static void test_base64url(void **state) {
+    (void)state;
+    uint8_t bytes[256], back[256];
+    char text[BASE64URL_SIZE(sizeof(bytes))];
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (uint8_t)(i * 167 + 13);
+    for (size_t n = 0; n <= sizeof(bytes); n++) {
+        size_t got = 999;
+        base64url_encode(text, bytes, n);
+        assert_int_equal(strlen(text), BASE64URL_SIZE(n) - 1);
+        assert_null(strpbrk(text, "+/="));
+        memset(back, 0, sizeof(back));
+        assert_int_equal(decode(text, back, n, &got), 0);
+        assert_int_equal(got, n);
+        assert_memory_equal(back, bytes, n);
+        if (n > 0)
+            assert_int_equal(decode(text, back, n - 1, &got), SP_ETOOBIG);
+    }
+    base64url_encode(text, "\xfb\xff\xbf", 3);
+    assert_string_equal(text, "-_-_");
+}
+
+static void test_base64url_strict(void **state) {
+    /* "Zh" and "Zm9" have spare bits that are not zero; "A" alone is no byte. */
+    static const char *const bad[] = {"A",    "AAAAA",    "Zh",   "Zm9",   "Zg==", "Zm8=", "Zm 8", "Zm8\n", "+_-_",
+                                      "-/-_", "\xc3\xa9", "Zm.v", "Zm9v!", "@AAA", "[AAA", "`AAA", "{AAA"};
+    uint8_t bytes[16] = {42};
+    size_t n = 4242;
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        if (decode(bad[i], bytes, sizeof(bytes), &n) != SP_EFORMAT)
+            fail_msg("taken: %s", bad[i]);
+        assert_int_equal(n, 4242);
+        assert_int_equal(bytes[0], 42);
+    }
+    assert_int_equal(base64url_decode("Zg\0v", 4, bytes, sizeof(bytes), &n), SP_EFORMAT);
+    /* Of all one-letter endings just those without spare bits are taken. */
+    for (int last = 1; last < 256; last++) {
+        char two[3] = {'A', (char)last, '\0'}, three[4] = {'A', 'A', (char)last, '\0'};
+        assert_int_equal(decode(two, bytes, sizeof(bytes), &n) == 0, strchr("AQgw", last) != NULL);
+        assert_int_equal(decode(three, bytes, sizeof(bytes), &n) == 0, strchr("AEIMQUYcgkosw048", last) != NULL);
+    }
 }
 
 static void test_hex(void **state) {
@@ -93,6 +142,7 @@ static void test_random_and_wipe(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_base64url),       cmocka_unit_test(test_base64url_strict),
         cmocka_unit_test(test_base64_vectors),  cmocka_unit_test(test_hex),
         cmocka_unit_test(test_tokens),          cmocka_unit_test(test_equal),
         cmocka_unit_test(test_random_and_wipe),
