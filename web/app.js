@@ -198,14 +198,20 @@ function prepareTools() {
 
 function prepareInvites() {
   const dialog = prepareDialog('invite-dialog');
-  const forms = [makeInvite(at('empty-invite'))];
-  at('add').addEventListener('click', () => {
-    // Afresh each time: an old line may be used up.
-    forms[1] = makeInvite(at('dialog-invite'));
-    forms[1](machines);
-    dialog.showModal();
-    at('dialog-invite').querySelector('input').focus();
-  });
+  const who = () => me;
+  const forms = [makeInvite(at('empty-invite'), 'machine', who)];
+  const offer = (kind, title) => {
+    at(`add-${kind}`).addEventListener('click', () => {
+      // Afresh each time: an old line may be used up.
+      forms[1] = makeInvite(at('dialog-invite'), kind, who);
+      forms[1](machines);
+      setText(at('invite-title'), title);
+      dialog.showModal();
+      at('dialog-invite').querySelector('input').focus();
+    });
+  };
+  offer('machine', 'Add a machine');
+  offer('user', 'Invite a person');
   followers.push((all) => forms.forEach((form) => form(all)));
 }
 

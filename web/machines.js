@@ -1,9 +1,10 @@
 // The machines as cards and as a table. What comes from machines is only ever set as text.
 import { makeLine, makeShortLine } from './copy.js';
 import { follow, make, makeHidden, setHidden, setText, setTicking } from './dom.js';
+import { createReach, createRoute, updateReach, updateRoute } from './reach.js';
 import {
-  agoText, bytesText, durationText, forwardLine, forwardedUrl, jumpLine, loadText, momentText, openPath, routeText,
-  serviceTitle,
+  agoText, bytesText, clockText, durationText, forwardLine, forwardedUrl, jumpLine, loadText, momentText, openPath,
+  routeText, serviceTitle,
 } from './text.js';
 
 const HIGH = 0.9;
@@ -187,6 +188,9 @@ function factsOf(machine) {
   if (since) {
     facts.push({ name: 'Connected for', write: (now) => durationText(now - since) });
   }
+  if (clockText(machine.clock_offset_s)) {
+    facts.push({ name: 'Clock', write: () => clockText(machine.clock_offset_s) });
+  }
   return facts;
 }
 
@@ -223,12 +227,13 @@ function createCard(machine) {
     node,
     state: make('span', 'state'),
     facts: make('dl', 'facts'),
+    reach: createReach(),
     meters: make('div', 'meters'),
     services: make('ul', 'services'),
     note: make('p', 'quiet-note'),
   };
   head.append(make('h2', '', machine.name), part.state);
-  node.append(head, part.facts, part.meters, part.services, part.note);
+  node.append(head, part.facts, part.reach.node, part.meters, part.services, part.note);
   fit.observe(node);
   return part;
 }
@@ -243,6 +248,7 @@ function updateCard(part, view, machine) {
   part.state.classList.toggle('online', machine.online);
   follow(part.facts, facts, (fact) => fact.name, createFact, (fact, item) =>
     setTicking(fact.value, item.write, view.now));
+  updateReach(part.reach, machine, view.now);
   follow(part.meters, meters, (meter) => meter.name, createMeter, updateMeter);
   follow(part.services, services, (service) => service.name, (service) => createService(machine, service),
     (service, item) => updateService(service, view, machine, item));
@@ -267,6 +273,8 @@ function createRow(machine) {
   }
   part.seen = make('span', 'seen');
   part.about.append(part.state, ' ', part.seen);
+  part.way = createRoute();
+  part.route.append(part.way.node);
   part.use.append(part.services);
   return part;
 }
@@ -284,7 +292,7 @@ function updateRow(part, view, machine) {
   setText(part.state, stateText(machine));
   part.state.classList.toggle('online', machine.online);
   setTicking(part.seen, (now) => (machine.online || !since ? '' : `seen ${agoText(now - since)}`), view.now);
-  setText(part.route, machine.online && machine.route ? routeText(machine.route) : '');
+  updateRoute(part.way, machine, view.now);
   setText(part.load, status.load_1m === undefined ? '' : loadText(status));
   setShare(part.memory, memoryOf(status)[0]);
   setShare(part.disk, fullest);

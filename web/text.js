@@ -1,6 +1,7 @@
 // How things are said: amounts, times, and the lines to paste into a terminal.
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+const CLOCK_S = 60; // what a clock may be wrong before it is said
 const ROUTES = { lan: 'same network', direct: 'direct', punched: 'direct', relayed: 'via the relay' };
 const TITLES = { ssh: 'SSH', jupyter: 'Jupyter', tensorboard: 'TensorBoard', mlflow: 'MLflow', ollama: 'Ollama' };
 
@@ -50,6 +51,12 @@ export function loadText(status) {
   return `${status.load_1m.toFixed(2)}${cpus}`;
 }
 
+// '' when the machine's clock is good enough, or nothing is known of it.
+export function clockText(offset) {
+  const wrong = offset !== undefined && Math.abs(offset) > CLOCK_S;
+  return wrong ? `${roughText(Math.abs(offset) * 1000)} ${offset > 0 ? 'ahead' : 'behind'}` : '';
+}
+
 // A browser by the name that it gives itself: "Firefox on Linux".
 export function agentText(agent) {
   const browsers = [['Edg', 'Edge'], ['OPR/', 'Opera'], ['Firefox/', 'Firefox'], ['FxiOS/', 'Firefox'],
@@ -68,6 +75,8 @@ export function agentText(agent) {
 // Lines to paste
 
 const sshPort = (me) => (me.relay_port === 22 ? '' : ` -p ${me.relay_port}`);
+
+export const verbLine = (me, verb) => `ssh${sshPort(me)} ${me.name}@${me.relay_host} ${verb}`;
 
 export function jumpLine(me, machine) {
   const host = me.relay_host.includes(':') ? `[${me.relay_host}]` : me.relay_host;

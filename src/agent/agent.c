@@ -55,8 +55,17 @@ static void agent_failed(struct agent *agent, const char *reason) {
 }
 
 static void agent_link_lost(void *ctx) {
-    (void)ctx; /* A stock server has none; the tunnels go on. */
+    struct agent *agent = ctx;
+    /* A stock server has none; the tunnels go on. */
+    direct_set_link(agent->direct, NULL, -1);
 }
+
+static void agent_link_heard(void *ctx, const struct link_message *message) {
+    struct agent *agent = ctx;
+    direct_hear(agent->direct, message);
+}
+
+static const struct agent_link_events link_events = {.lost = agent_link_lost, .heard = agent_link_heard};
 
 static void conn_ready(void *ctx) {
     struct agent *agent = ctx;
@@ -68,12 +77,14 @@ static void conn_ready(void *ctx) {
     ssh_conn_set_patience(agent->conn, IDLE_S, DEAD_MS);
     int rc = tunnel_new(agent->loop, agent->conn, agent->services, plain, &agent->tunnel);
     if (rc == 0 && !plain)
-        rc = agent_link_new(agent->loop, agent->conn, agent->to.name, agent->services, agent_link_lost, agent,
+        rc = agent_link_new(agent->loop, agent->conn, agent->to.name, agent->services, &link_events, agent,
                             &agent->link);
     if (rc < 0) {
         ssh_conn_close(agent->conn, NULL);
         return;
     }
+    if (agent->link)
+        direct_set_link(agent->direct, agent->link, ssh_conn_fd(agent->conn));
     tunnel_update(agent->tunnel);
 }
 
@@ -90,6 +101,8 @@ static void conn_listening(void *ctx, const char *bind, uint16_t port, uint16_t 
 
 static void agent_drop(struct agent *agent) {
     loop_timer_stop(&agent->probation);
+    if (agent->direct)
+        direct_set_link(agent->direct, NULL, -1);
     agent_link_free(agent->link);
     tunnel_free(agent->tunnel);
     agent->link = NULL;
@@ -202,6 +215,8 @@ static void agent_hurry(void *ctx) {
 static void agent_network(void *ctx, enum netwatch_cause cause) {
     struct agent *agent = ctx;
     log_debug("%s", cause == NETWATCH_SLEPT ? "the machine slept" : "the network changed");
+    if (agent->direct)
+        direct_network(agent->direct);
     if (agent->phase != AGENT_UP) {
         uint64_t now = loop_now(agent->loop), next = agent->hurried + HURRY_MS;
         if (!loop_timer_is_set(&agent->hurry))
@@ -240,6 +255,8 @@ static void agent_services_changed(void *ctx) {
         tunnel_update(agent->tunnel);
     if (agent->link)
         agent_link_services(agent->link);
+    if (agent->direct)
+        direct_services(agent->direct);
 }
 
 static int agent_target(struct agent *agent, const char *state, struct why *why) {
@@ -256,10 +273,10 @@ static int agent_target(struct agent *agent, const char *state, struct why *why)
     return str_copy(agent->to.fingerprint, sizeof agent->to.fingerprint, config->server_key);
 }
 
-static int agent_open_state(struct agent *agent, struct why *why) {
+static int agent_open_state(struct agent *agent, char *state, size_t size, struct why *why) {
     const struct agent_config *config = agent->config;
-    char state[4096], path[4200];
-    int rc = joined_state(config, state, sizeof state, why);
+    char path[4200];
+    int rc = joined_state(config, state, size, why);
     if (rc == 0)
         rc = os_lock_dir(state, &agent->lock_fd, why);
     if (rc == 0)
@@ -283,8 +300,21 @@ static int agent_open_state(struct agent *agent, struct why *why) {
     return rc < 0 ? rc : local_server_new(agent->loop, path, &handler, &agent->local, why);
 }
 
+static int agent_open_direct(struct agent *agent, const char *state) {
+    struct direct_config config = {.loop = agent->loop,
+                                   .work = agent->work,
+                                   .agent = agent->config,
+                                   .services = agent->services,
+                                   .relay_host = agent->to.host,
+                                   .relay_port = agent->to.port,
+                                   .state = state,
+                                   .key = keypair_public(agent->key)};
+    return agent->config->mode == AGENT_PLAIN ? 0 : direct_new(&config, &agent->direct);
+}
+
 int agent_new(struct loop *loop, const struct agent_config *config, struct agent **out, struct why *why) {
     struct agent *agent = calloc(1, sizeof *agent);
+    char state[4096];
     if (!agent)
         return SP_ENOMEM;
     agent->loop = loop;
@@ -295,11 +325,13 @@ int agent_new(struct loop *loop, const struct agent_config *config, struct agent
     loop_timer_init(loop, &agent->tick, agent_tick, agent);
     loop_timer_init(loop, &agent->probation, probation_over, agent);
     loop_timer_init(loop, &agent->hurry, agent_hurry, agent);
-    int rc = agent_open_state(agent, why);
+    int rc = agent_open_state(agent, state, sizeof state, why);
     if (rc == 0)
         rc = work_new(loop, 2, &agent->work);
     if (rc == 0)
         rc = services_new(loop, &config->services, agent_services_changed, agent, &agent->services);
+    if (rc == 0)
+        rc = agent_open_direct(agent, state);
     if (rc == 0)
         rc = netwatch_new(loop, agent_network, agent, &agent->netwatch);
     if (rc == 0)
@@ -326,6 +358,9 @@ void agent_free(struct agent *agent) {
     agent_drop(agent);
     loop_timer_stop(&agent->retry);
     loop_timer_stop(&agent->hurry);
+    struct direct *direct = agent->direct;
+    agent->direct = NULL; /* it turns the loop once more, in which nobody is to speak to it */
+    direct_free(direct);
     services_free(agent->services);
     local_server_free(agent->local);
     work_free(agent->work);

@@ -3,6 +3,7 @@
 #define SALLYPORT_AGENT_AGENT_LOCAL_H
 
 #include "dial.h"
+#include "direct.h"
 #include "joined.h"
 #include "link.h"
 #include "netwatch.h"
@@ -31,6 +32,7 @@ struct agent {
     struct ssh_conn *conn;
     struct tunnel *tunnel;
     struct agent_link *link;
+    struct direct *direct; /* NULL: mode = plain */
     struct loop_timer retry, tick, probation, hurry;
     uint64_t probation_from, hurried;
     uint64_t backoff_ms;

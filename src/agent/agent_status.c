@@ -29,6 +29,8 @@ static void status_json(const struct agent *agent, struct buf *out) {
     json_t *object = json_pack("{s:s,s:s,s:i,s:s,s:s,s:s,s:o}", "name", agent->to.name, "relay", agent->to.host, "port",
                                (int)agent->to.port, "state", phase_names[agent->phase], "since", since, "version",
                                SALLYPORT_VERSION, "services", services_json(agent));
+    if (object && agent->direct)
+        (void)json_object_set_new(object, "direct", direct_to_json(agent->direct));
     if (object && agent->last_error[0])
         (void)json_object_set_new(object, "last_error", json_string(agent->last_error));
     char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
@@ -54,6 +56,8 @@ static void status_text(const struct agent *agent, struct buf *out) {
         (void)buf_printf(out, "  %-20s %-5s port %-5u %s  %s\n", list[i].service.name,
                          service_kind_name(list[i].service.kind), list[i].service.port,
                          list[i].service.up ? "up  " : "down", list[i].service.detail);
+    if (agent->direct)
+        direct_to_text(agent->direct, out);
 }
 
 int agent_answer(void *ctx, char **words, size_t count, const char *input, size_t input_len, struct buf *out,

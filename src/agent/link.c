@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "sallyport/base/log.h"
+#include "sallyport/base/os.h"
 #include "sallyport/base/secret.h"
 #include "sallyport/base/str.h"
-#include "sallyport/domain/link.h"
 #include "sallyport/probe/sshd.h"
 #include "sallyport/probe/system.h"
 #include "sallyport_version.h"
@@ -21,12 +21,15 @@ struct agent_link {
     struct buf in, out;
     struct loop_timer status_timer;
     char name[SP_NAME_SIZE];
-    bool up;           /* welcome came */
-    bool services_due; /* the list changed while the relay did not read */
+    bool said_system;             /* hello had the system's host keys */
+    char host_key[1100];          /* of an SSH server that is not the system's; may be "" */
+    bool up;                      /* welcome came */
+    bool services_due, reach_due; /* they changed while the relay did not read */
+    struct link_reach reach;      /* the last one, if due */
     bool lost_told;
     bool abandoned; /* freed while the channel was being opened */
     int64_t pings;
-    void (*lost)(void *ctx);
+    const struct agent_link_events *events;
     void *ctx;
 };
 
@@ -53,24 +56,42 @@ static void link_lost(struct agent_link *link) {
     if (link->lost_told)
         return;
     link->lost_told = true;
-    link->lost(link->ctx);
+    link->events->lost(link->ctx);
 }
 
 static int link_say_hello(struct agent_link *link) {
-    struct link_hello hello = {.protocol = LINK_PROTOCOL};
+    struct link_hello hello = {.protocol = LINK_PROTOCOL, .time = os_realtime_s()};
     struct sshd_keys keys = {.count = 0};
     char *lines[SSHD_KEYS_MAX];
     (void)str_copy(hello.name, sizeof hello.name, link->name);
     (void)str_copy(hello.version, sizeof hello.version, SALLYPORT_VERSION);
     (void)system_boot_id("", hello.boot_id);
     (void)system_hostname("", hello.hostname, sizeof hello.hostname);
-    if (services_ssh_is_system(link->services))
+    link->said_system = services_ssh_is_system(link->services);
+    if (link->said_system)
         sshd_keys_read("", &keys);
+    else if (link->host_key[0] && str_copy(keys.text[0], sizeof keys.text[0], link->host_key) == 0)
+        keys.count = 1;
     for (size_t i = 0; i < keys.count; i++)
         lines[i] = keys.text[i];
     hello.host_keys = lines;
     hello.host_key_count = keys.count;
     return link_format_hello(&link->out, &hello);
+}
+
+/* The host keys are others than those that were said. */
+static void link_say_hello_again(struct agent_link *link) {
+    if (!link->stream || buf_len(&link->out) >= LINK_LINE_MAX)
+        return;
+    (void)link_say_hello(link);
+    link_flush(link);
+}
+
+void agent_link_host_key(struct agent_link *link, const char *key) {
+    if (strcmp(link->host_key, key) == 0)
+        return;
+    (void)str_copy(link->host_key, sizeof link->host_key, key);
+    link_say_hello_again(link);
 }
 
 void agent_link_services(struct agent_link *link) {
@@ -82,6 +103,8 @@ void agent_link_services(struct agent_link *link) {
     const struct published *list;
     size_t count;
     struct service plain[SERVICES_MAX];
+    if (link->said_system != services_ssh_is_system(link->services))
+        link_say_hello_again(link);
     services_list(link->services, &list, &count);
     for (size_t i = 0; i < count; i++)
         plain[i] = list[i].service;
@@ -102,6 +125,18 @@ static void link_say_status(void *ctx) {
     (void)loop_timer_set(&link->status_timer, STATUS_MS);
 }
 
+void agent_link_reach(struct agent_link *link, const struct link_reach *reach) {
+    if (!link->up || !link->stream)
+        return;
+    link->reach_due = buf_len(&link->out) >= LINK_LINE_MAX;
+    if (link->reach_due) {
+        link->reach = *reach;
+        return;
+    }
+    (void)link_format_reach(&link->out, reach);
+    link_flush(link);
+}
+
 void agent_link_ping(struct agent_link *link) {
     if (!link->stream || buf_len(&link->out) >= LINK_LINE_MAX)
         return;
@@ -116,23 +151,32 @@ bool agent_link_is_up(const struct agent_link *link) {
 static int link_handle(struct agent_link *link, const struct link_message *message) {
     switch (message->kind) {
     case LINK_WELCOME:
+        if (!link->up)
+            log_info("the relay runs version %s and sees this machine at %s", message->welcome.version,
+                     message->welcome.observed_address);
         link->up = true;
-        log_info("the relay runs version %s and sees this machine at %s", message->welcome.version,
-                 message->welcome.observed_address);
+        link->events->heard(link->ctx, message);
+        return 0;
+    case LINK_PONG:
+    case LINK_VERIFY:
+    case LINK_OPEN:
+    case LINK_PUNCH:
+    case LINK_END:
+        link->events->heard(link->ctx, message);
         return 0;
     case LINK_ERROR:
         log_warn("the relay says: %s", message->text);
         return 0;
-    case LINK_PONG:
     case LINK_UNKNOWN:
         return 0;
     case LINK_OTHER:
         return link_format_unknown(&link->out, message->of);
     case LINK_PING:
-        return link_format_pong(&link->out, message->n);
+        return link_format_pong(&link->out, &(struct link_pong){.n = message->n});
     case LINK_HELLO:
     case LINK_SERVICES:
     case LINK_STATUS:
+    case LINK_REACH:
         return link_format_unknown(&link->out, link_kind_name(message->kind));
     }
     return 0;
@@ -177,6 +221,8 @@ static void link_writable(void *ctx) {
     link_flush(link);
     if (link->services_due)
         agent_link_services(link);
+    if (link->reach_due)
+        agent_link_reach(link, &link->reach);
     if (link->stream && buf_len(&link->out) <= LINK_LINE_MAX)
         link->stream->ops->resume(link->stream);
 }
@@ -207,14 +253,14 @@ static void link_opened(void *ctx, struct ssh_chan *chan, int rc) {
 }
 
 int agent_link_new(struct loop *loop, struct ssh_conn *conn, const char *name, const struct services *services,
-                   void (*lost)(void *ctx), void *ctx, struct agent_link **out) {
+                   const struct agent_link_events *events, void *ctx, struct agent_link **out) {
     struct agent_link *link = calloc(1, sizeof *link);
     if (!link)
         return SP_ENOMEM;
     link->loop = loop;
     link->conn = conn;
     link->services = services;
-    link->lost = lost;
+    link->events = events;
     link->ctx = ctx;
     (void)str_copy(link->name, sizeof link->name, name);
     buf_init(&link->in);

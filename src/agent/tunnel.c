@@ -1,18 +1,13 @@
 #include "tunnel.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "sallyport/base/log.h"
 #include "sallyport/base/str.h"
 #include "sallyport/wire/bridge.h"
 #include "sallyport/wire/socket_stream.h"
+#include "service_dial.h"
 
 /* One tcpip-forward that was asked for. */
 struct forward {
@@ -113,25 +108,6 @@ static void stream_over(void *ctx) {
     (void)ctx;
 }
 
-static int service_connect(const struct published *published) {
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(published->service.port)};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(published->service.port)};
-    bool is_v4 = inet_pton(AF_INET, published->host, &v4.sin_addr) == 1;
-    if (!is_v4 && inet_pton(AF_INET6, published->host, &v6.sin6_addr) != 1)
-        return SP_EINVAL;
-    int fd = socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return SP_ESYS;
-    int on = 1;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    const struct sockaddr *address = is_v4 ? (const struct sockaddr *)&v4 : (const struct sockaddr *)&v6;
-    if (connect(fd, address, is_v4 ? sizeof v4 : sizeof v6) < 0 && errno != EINPROGRESS) {
-        (void)close(fd);
-        return SP_ECLOSED;
-    }
-    return fd;
-}
-
 /* Only what is published can be asked for, by name (a relay) or by the port bound for it (a plain server): the other
  * side chooses no address here. */
 static const struct published *forward_target(const struct tunnel *tunnel, const char *bind, uint16_t port) {
@@ -149,12 +125,13 @@ int tunnel_forwarded(struct tunnel *tunnel, struct ssh_chan *chan, const char *b
     const struct published *published = forward_target(tunnel, bind, port);
     if (!published)
         return SP_ENOENT;
-    int fd = service_connect(published);
-    if (fd < 0)
-        return fd;
+    int fd = -1;
+    int rc = service_dial(published->host, published->service.port, &fd);
+    if (rc < 0)
+        return rc;
     struct stream *local;
     struct bridge *bridge;
-    int rc = socket_stream_new(tunnel->loop, fd, &local);
+    rc = socket_stream_new(tunnel->loop, fd, &local);
     if (rc < 0)
         return rc;
     rc = bridge_new(tunnel->loop, ssh_chan_stream(chan), local, stream_over, NULL, &bridge);

@@ -3,14 +3,16 @@
 
 #include <jansson.h>
 #include <string.h>
+#include <time.h>
 
+#include "sallyport/base/secret.h"
 #include "sallyport/base/str.h"
 
 static int keep(const char *bytes, size_t n, void *ctx) {
     return buf_append(ctx, bytes, n) ? -1 : 0;
 }
 
-int jsonline_append(struct buf *out, struct json_t *value, size_t max) {
+static int append(struct buf *out, json_t *value, size_t max, const char *end) {
     struct buf line;
     int rc = SP_ENOMEM;
     buf_init(&line);
@@ -19,13 +21,21 @@ int jsonline_append(struct buf *out, struct json_t *value, size_t max) {
     rc = SP_ETOOBIG;
     if (buf_len(&line) >= max)
         goto out;
-    rc = buf_append(&line, "\n", 1);
+    rc = buf_append(&line, end, strlen(end));
     if (!rc)
         rc = buf_append(out, buf_head(&line), buf_len(&line));
 out:
     buf_wipe(&line); /* some lines have tokens in them */
     json_decref(value);
     return rc;
+}
+
+int jsonline_append(struct buf *out, struct json_t *value, size_t max) {
+    return append(out, value, max, "\n");
+}
+
+int jsonline_append_bare(struct buf *out, struct json_t *value, size_t max) {
+    return append(out, value, max, "");
 }
 
 /* Counts brackets outside of strings. jansson has a bound of its own, but one of 2048, deep enough to be a burden. */
@@ -77,11 +87,47 @@ bool jsonline_text(const struct json_t *object, const char *member, char *to, si
     return text && str_is_clean(text, json_string_length(value)) && str_copy(to, size, text) == 0;
 }
 
+bool jsonline_text_cut(const struct json_t *object, const char *member, char *to, size_t size) {
+    const json_t *value = json_object_get(object, member);
+    size_t len = json_string_length(value);
+    if (!json_is_string(value))
+        return false;
+    len = str_is_clean(json_string_value(value), len) ? str_cut(json_string_value(value), len, size - 1) : 0;
+    memcpy(to, json_string_value(value), len);
+    to[len] = '\0';
+    return true;
+}
+
+bool jsonline_bytes(const struct json_t *object, const char *member, uint8_t *to, size_t n) {
+    const json_t *value = json_object_get(object, member);
+    size_t len = json_string_length(value), got;
+    return json_is_string(value) && len + 1 == BASE64URL_SIZE(n) &&
+           base64url_decode(json_string_value(value), len, to, n, &got) == 0;
+}
+
 bool jsonline_integer(const struct json_t *object, const char *member, int64_t min, int64_t max, int64_t *out) {
     const json_t *value = json_object_get(object, member);
     if (!json_is_integer(value) || json_integer_value(value) < min || json_integer_value(value) > max)
         return false;
     *out = json_integer_value(value);
+    return true;
+}
+
+bool jsonline_set_text(struct json_t *object, const char *member, const char *text) {
+    size_t len = text ? strlen(text) : 0;
+    return len == 0 || !str_is_clean(text, len) || json_object_set_new(object, member, json_string(text)) == 0;
+}
+
+bool jsonline_time(const struct json_t *object, const char *member, int64_t *unix_seconds) {
+    struct tm tm = {0};
+    char text[32];
+    if (!jsonline_text(object, member, text, sizeof(text)))
+        return false;
+    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    int64_t seconds = end && *end == '\0' ? timegm(&tm) : 0;
+    if (seconds <= 0)
+        return false;
+    *unix_seconds = seconds;
     return true;
 }
 

@@ -4,8 +4,8 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "link_local.h"
 #include "sallyport/base/secret.h"
 #include "sallyport/base/str.h"
 #include "sallyport/domain/jsonline.h"
@@ -13,7 +13,7 @@
 /* Numbers of protocol versions are small; this keeps nonsense out. */
 #define PROTOCOL_MAX 1000000
 
-static int refuse(struct why *why, const char *what) {
+int link_refuse_field(struct why *why, const char *what) {
     why_set(why, "%s is missing or wrong", what);
     return SP_EFORMAT;
 }
@@ -47,9 +47,9 @@ static int read_hello(const json_t *object, struct link_message *out, struct why
     struct link_hello *hello = &out->hello;
     struct why rule;
     if (!jsonline_integer(object, "protocol", 1, PROTOCOL_MAX, &hello->protocol))
-        return refuse(why, "hello: protocol");
+        return link_refuse_field(why, "hello: protocol");
     if (!jsonline_text(object, "name", hello->name, sizeof(hello->name)))
-        return refuse(why, "hello: name");
+        return link_refuse_field(why, "hello: name");
     if (name_check(hello->name, &rule)) {
         why_set(why, "hello: name: %s", rule.text);
         return SP_EFORMAT;
@@ -57,6 +57,7 @@ static int read_hello(const json_t *object, struct link_message *out, struct why
     jsonline_text(object, "version", hello->version, sizeof(hello->version));
     jsonline_text(object, "boot_id", hello->boot_id, sizeof(hello->boot_id));
     jsonline_text(object, "hostname", hello->hostname, sizeof(hello->hostname));
+    jsonline_time(object, "time", &hello->time);
     return read_host_keys(json_object_get(object, "ssh_host_keys"), hello, why);
 }
 
@@ -66,13 +67,13 @@ static int read_service(const json_t *item, struct service *service, struct why 
     int64_t port;
     memset(service, 0, sizeof(*service));
     if (!jsonline_text(item, "name", service->name, sizeof(service->name)) || service_name_check(service->name, NULL))
-        return refuse(why, "services: a name");
+        return link_refuse_field(why, "services: a name");
     if (!jsonline_integer(item, "port", 1, UINT16_MAX, &port))
-        return refuse(why, "services: a port");
+        return link_refuse_field(why, "services: a port");
     if (!jsonline_text(item, "kind", kind, sizeof(kind)))
-        return refuse(why, "services: a kind");
+        return link_refuse_field(why, "services: a kind");
     if (!jsonline_text(item, "state", state, sizeof(state)))
-        return refuse(why, "services: a state");
+        return link_refuse_field(why, "services: a state");
     if (service_kind_parse(kind, &service->kind))
         return 1;
     service->port = (uint16_t)port;
@@ -91,7 +92,7 @@ static int read_services(const json_t *object, struct link_message *out, struct 
     const json_t *array = json_object_get(object, "services");
     size_t count = json_array_size(array);
     if (!json_is_array(array))
-        return refuse(why, "services: the list");
+        return link_refuse_field(why, "services: the list");
     if (count > SERVICES_MAX) {
         why_set(why, "more than %d services", SERVICES_MAX);
         return SP_ETOOBIG;
@@ -126,39 +127,31 @@ static int read_status(const json_t *object, struct link_message *out, struct wh
 }
 
 static int read_number(const json_t *object, struct link_message *out, struct why *why) {
-    return jsonline_integer(object, "n", 0, INT64_MAX, &out->n) ? 0 : refuse(why, "n");
+    return jsonline_integer(object, "n", 0, INT64_MAX, &out->n) ? 0 : link_refuse_field(why, "n");
+}
+
+static int read_pong(const json_t *object, struct link_message *out, struct why *why) {
+    jsonline_time(object, "server_time", &out->pong.server_time);
+    return jsonline_integer(object, "n", 0, INT64_MAX, &out->pong.n) ? 0 : link_refuse_field(why, "n");
 }
 
 static int read_welcome(const json_t *object, struct link_message *out, struct why *why) {
     struct link_welcome *welcome = &out->welcome;
-    struct tm tm = {0};
-    char moment[32];
     if (!jsonline_integer(object, "protocol", 1, PROTOCOL_MAX, &welcome->protocol))
-        return refuse(why, "welcome: protocol");
+        return link_refuse_field(why, "welcome: protocol");
     jsonline_text(object, "version", welcome->version, sizeof(welcome->version));
     jsonline_text(object, "observed_address", welcome->observed_address, sizeof(welcome->observed_address));
-    if (jsonline_text(object, "server_time", moment, sizeof(moment))) {
-        const char *end = strptime(moment, "%Y-%m-%dT%H:%M:%SZ", &tm);
-        if (end && *end == '\0')
-            welcome->server_time = timegm(&tm);
-    }
+    jsonline_time(object, "server_time", &welcome->server_time);
+    welcome->has_ticket_key = jsonline_bytes(object, "ticket_key", welcome->ticket_key, sizeof(welcome->ticket_key));
     return 0;
 }
 
 static int read_error(const json_t *object, struct link_message *out, struct why *why) {
-    const json_t *value = json_object_get(object, "text");
-    size_t len = json_string_length(value);
-    if (!json_is_string(value))
-        return refuse(why, "error: text");
-    const char *text = json_string_value(value);
-    if (!str_is_clean(text, len))
-        len = 0;
-    memcpy(out->text, text, str_cut(text, len, sizeof(out->text) - 1));
-    return 0;
+    return jsonline_text_cut(object, "text", out->text, sizeof(out->text)) ? 0 : link_refuse_field(why, "error: text");
 }
 
 static int read_unknown(const json_t *object, struct link_message *out, struct why *why) {
-    return jsonline_text(object, "of", out->of, sizeof(out->of)) ? 0 : refuse(why, "unknown: of");
+    return jsonline_text(object, "of", out->of, sizeof(out->of)) ? 0 : link_refuse_field(why, "unknown: of");
 }
 
 static const struct {
@@ -166,9 +159,12 @@ static const struct {
     int (*read)(const json_t *object, struct link_message *out, struct why *why);
 } kinds[] = {
     [LINK_HELLO] = {"hello", read_hello},       [LINK_SERVICES] = {"services", read_services},
-    [LINK_STATUS] = {"status", read_status},    [LINK_PING] = {"ping", read_number},
-    [LINK_WELCOME] = {"welcome", read_welcome}, [LINK_PONG] = {"pong", read_number},
-    [LINK_ERROR] = {"error", read_error},       [LINK_UNKNOWN] = {"unknown", read_unknown},
+    [LINK_STATUS] = {"status", read_status},    [LINK_REACH] = {"reach", link_read_reach},
+    [LINK_PING] = {"ping", read_number},        [LINK_WELCOME] = {"welcome", read_welcome},
+    [LINK_PONG] = {"pong", read_pong},          [LINK_VERIFY] = {"verify", link_read_verify},
+    [LINK_OPEN] = {"open", link_read_open},     [LINK_PUNCH] = {"punch", link_read_punch},
+    [LINK_END] = {"end", link_read_end},        [LINK_ERROR] = {"error", read_error},
+    [LINK_UNKNOWN] = {"unknown", read_unknown},
 };
 #define KNOWN_KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -180,7 +176,7 @@ const char *link_kind_name(enum link_kind kind) {
 static int read_object(const json_t *object, struct link_message *out, struct why *why) {
     char kind[sizeof(out->of)];
     if (!jsonline_text(object, "kind", kind, sizeof(kind)))
-        return refuse(why, "kind");
+        return link_refuse_field(why, "kind");
     for (size_t i = 0; i < KNOWN_KINDS; i++) {
         if (strcmp(kind, kinds[i].name) == 0) {
             out->kind = (enum link_kind)i;
@@ -227,14 +223,19 @@ void link_message_fini(struct link_message *message) {
     case LINK_STATUS:
         status_fini(&message->status);
         break;
+    case LINK_REACH:
     case LINK_PING:
     case LINK_WELCOME:
     case LINK_PONG:
+    case LINK_VERIFY:
+    case LINK_OPEN:
+    case LINK_PUNCH:
+    case LINK_END:
     case LINK_ERROR:
     case LINK_UNKNOWN:
     case LINK_OTHER:
         break;
     }
-    memset(message, 0, sizeof(*message));
+    secret_wipe(message, sizeof(*message)); /* some have tickets or a knock */
     message->kind = LINK_OTHER;
 }

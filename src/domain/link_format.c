@@ -2,13 +2,22 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "link_local.h"
+#include "sallyport/base/secret.h"
 #include "sallyport/base/str.h"
 #include "sallyport/domain/jsonline.h"
-#include "sallyport/domain/link.h"
 
-/* Takes the message over. NULL: a text was not UTF-8 (or memory is short, which jansson does not tell apart). */
-static int append(struct buf *out, json_t *message) {
+int link_append(struct buf *out, json_t *message) {
     return message ? jsonline_append(out, message, LINK_LINE_MAX) : SP_EFORMAT;
+}
+
+/* Adds a time, if it is one, and appends the message. */
+static int append_with_time(struct buf *out, json_t *message, const char *member, int64_t time) {
+    if (message && !jsonline_set_time(message, member, time)) {
+        json_decref(message);
+        return SP_ENOMEM;
+    }
+    return link_append(out, message);
 }
 
 /* A host name may be any bytes; without it the rest is as good. */
@@ -30,9 +39,10 @@ static json_t *host_keys_json(const struct link_hello *hello) {
 int link_format_hello(struct buf *out, const struct link_hello *hello) {
     json_t *host_keys = host_keys_json(hello);
     const char *hostname = clean_or_empty(hello->hostname);
-    return append(out, json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:o}", "kind", "hello", "protocol",
-                                 (json_int_t)hello->protocol, "version", hello->version, "name", hello->name, "boot_id",
-                                 hello->boot_id, "hostname", hostname, "ssh_host_keys", host_keys));
+    json_t *message = json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:o}", "kind", "hello", "protocol",
+                                (json_int_t)hello->protocol, "version", hello->version, "name", hello->name, "boot_id",
+                                hello->boot_id, "hostname", hostname, "ssh_host_keys", host_keys);
+    return append_with_time(out, message, "time", hello->time);
 }
 
 /* What is left out of a service when the line would be too long: the figures of its notebooks stay. */
@@ -61,7 +71,7 @@ static int format_services(struct buf *out, const struct service *list, size_t c
             array = NULL;
         }
     }
-    return append(out, json_pack("{s:s, s:o}", "kind", "services", "services", array));
+    return link_append(out, json_pack("{s:s, s:o}", "kind", "services", "services", array));
 }
 
 int link_format_services(struct buf *out, const struct service *list, size_t count) {
@@ -77,33 +87,31 @@ int link_format_status(struct buf *out, const struct status *status) {
         json_decref(object);
         object = NULL;
     }
-    return append(out, object);
-}
-
-static int format_number(struct buf *out, const char *kind, int64_t n) {
-    return append(out, json_pack("{s:s, s:I}", "kind", kind, "n", (json_int_t)n));
+    return link_append(out, object);
 }
 
 int link_format_ping(struct buf *out, int64_t n) {
-    return format_number(out, "ping", n);
+    return link_append(out, json_pack("{s:s, s:I}", "kind", "ping", "n", (json_int_t)n));
 }
 
-int link_format_pong(struct buf *out, int64_t n) {
-    return format_number(out, "pong", n);
+int link_format_pong(struct buf *out, const struct link_pong *pong) {
+    return append_with_time(out, json_pack("{s:s, s:I}", "kind", "pong", "n", (json_int_t)pong->n), "server_time",
+                            pong->server_time);
 }
 
 int link_format_welcome(struct buf *out, const struct link_welcome *welcome) {
-    char moment[21];
-    str_time(moment, welcome->server_time);
-    return append(out, json_pack("{s:s, s:I, s:s, s:s, s:s}", "kind", "welcome", "protocol",
-                                 (json_int_t)welcome->protocol, "version", welcome->version, "observed_address",
-                                 welcome->observed_address, "server_time", moment));
+    char key[BASE64URL_SIZE(sizeof(welcome->ticket_key))];
+    base64url_encode(key, welcome->ticket_key, sizeof(welcome->ticket_key));
+    json_t *message = json_pack("{s:s, s:I, s:s, s:s, s:s*}", "kind", "welcome", "protocol",
+                                (json_int_t)welcome->protocol, "version", welcome->version, "observed_address",
+                                welcome->observed_address, "ticket_key", welcome->has_ticket_key ? key : NULL);
+    return append_with_time(out, message, "server_time", welcome->server_time);
 }
 
 int link_format_error(struct buf *out, const char *text) {
-    return append(out, json_pack("{s:s, s:s}", "kind", "error", "text", text));
+    return link_append(out, json_pack("{s:s, s:s}", "kind", "error", "text", text));
 }
 
 int link_format_unknown(struct buf *out, const char *of) {
-    return append(out, json_pack("{s:s, s:s}", "kind", "unknown", "of", of));
+    return link_append(out, json_pack("{s:s, s:s}", "kind", "unknown", "of", of));
 }

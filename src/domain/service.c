@@ -66,13 +66,6 @@ const struct service *service_for_port(const struct service *list, size_t n, uin
     return NULL;
 }
 
-/* Sets a text member unless it is empty, or came from the system with bytes that are no clean text. False when out of
- * memory. */
-static bool put_text(json_t *object, const char *member, const char *text) {
-    size_t len = strlen(text);
-    return len == 0 || !str_is_clean(text, len) || json_object_set_new(object, member, json_string(text)) == 0;
-}
-
 bool service_is_token(const char *text) {
     struct service service;
     size_t len = strlen(text);
@@ -98,7 +91,7 @@ static bool put_notebook(json_t *array, const struct notebook *notebook) {
     if (!str_is_clean(notebook->name, strlen(notebook->name)))
         return true;
     json_t *object = json_pack("{s:s, s:s}", "name", notebook->name, "state", notebook->busy ? "busy" : "idle");
-    if (object && put_text(object, "kernel", notebook->kernel))
+    if (object && jsonline_set_text(object, "kernel", notebook->kernel))
         return json_array_append_new(array, object) == 0;
     json_decref(object);
     return false;
@@ -119,8 +112,8 @@ static bool put_notebooks(json_t *object, const struct notebooks *notebooks) {
 struct json_t *service_to_json(const struct service *service) {
     json_t *object = json_pack("{s:s, s:s, s:i, s:s}", "name", service->name, "kind", service_kind_name(service->kind),
                                "port", (int)service->port, "state", service->up ? "up" : "down");
-    if (object && put_text(object, "path", service->path) && put_text(object, "detail", service->detail) &&
-        put_notebooks(object, &service->notebooks))
+    if (object && jsonline_set_text(object, "path", service->path) &&
+        jsonline_set_text(object, "detail", service->detail) && put_notebooks(object, &service->notebooks))
         return object;
     json_decref(object);
     return NULL;

@@ -1,10 +1,10 @@
 /* A machine for programs: what a viewer may see of it, as JSON. */
-#include "sallyport/domain/view.h"
-
 #include <jansson.h>
+#include <string.h>
 
 #include "sallyport/base/str.h"
 #include "sallyport/domain/jsonline.h"
+#include "view_local.h"
 
 void view_init(struct machine_view *view, const struct machine *machine) {
     *view = (struct machine_view){
@@ -20,6 +20,8 @@ bool view_narrow(struct machine_view *view, const struct policy_subject *viewer)
     if (!policy_allows(viewer, &request))
         return false;
     request.action = ACTION_REACH_SERVICE;
+    request.service = "ssh";
+    view->home_hidden = !policy_allows(viewer, &request);
     view->hidden = 0;
     for (size_t i = 0; i < view->service_count && i < SERVICES_MAX; i++) {
         request.service = view->services[i].name;
@@ -27,11 +29,6 @@ bool view_narrow(struct machine_view *view, const struct policy_subject *viewer)
             view->hidden |= UINT64_C(1) << i;
     }
     return true;
-}
-
-/* Sets a text member that may be missing; false when out of memory. */
-static bool put_text(json_t *object, const char *member, const char *text) {
-    return !text || !text[0] || json_object_set_new(object, member, json_string(text)) == 0;
 }
 
 static json_t *services_json(const struct machine_view *view) {
@@ -47,18 +44,37 @@ static json_t *services_json(const struct machine_view *view) {
     return array;
 }
 
+/* What the machine said of itself when it came. */
+static bool put_reach(json_t *object, const struct machine_view *view) {
+    if (view->has_clock && json_object_set_new(object, "clock_offset_s", json_integer(view->clock_offset_s)))
+        return false;
+    if (view->home_hidden)
+        return true;
+    if (view->has_reach && json_object_set_new(object, "reach", view_reach_json(&view->reach)))
+        return false;
+    if (view->host_key_count == 0)
+        return true;
+    json_t *keys = json_array();
+    bool good = json_object_set_new(object, "ssh_host_keys", keys) == 0;
+    for (size_t i = 0; good && i < view->host_key_count; i++) {
+        const char *key = view->host_keys[i];
+        good = !str_is_clean(key, strlen(key)) || json_array_append_new(keys, json_string(key)) == 0;
+    }
+    return good;
+}
+
 static json_t *machine_json(const struct machine_view *view) {
-    char since[21] = "";
-    if (view->since > 0)
-        str_time(since, view->since);
     json_t *object = json_pack("{s:s, s:b}", "name", view->name, "online", (int)view->online);
     if (!object)
         return NULL;
-    bool good = put_text(object, "since", since) && put_text(object, "route", route_name(view->route)) &&
-                put_text(object, "version", view->version) &&
+    bool good = jsonline_set_time(object, "since", view->since) &&
+                jsonline_set_text(object, "route", route_name(view_route(view))) &&
+                jsonline_set_text(object, "version", view->version) &&
                 json_object_set_new(object, "services", services_json(view)) == 0;
     if (good && view->status && !status_is_empty(view->status))
         good = json_object_set_new(object, "status", status_to_json(view->status)) == 0;
+    if (good && view->online)
+        good = put_reach(object, view);
     if (!good) {
         json_decref(object);
         return NULL;

@@ -1,21 +1,19 @@
 /* A machine for people: the table of machines and the page about one. */
-#include "sallyport/domain/view.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "sallyport/base/str.h"
 #include "sallyport/domain/table.h"
+#include "view_local.h"
 
-#define AGO_SIZE 32
 #define BYTES_SIZE 24
 
-static void ago_text(char to[static AGO_SIZE], int64_t now, int64_t since) {
+void view_ago_text(char to[static VIEW_AGO_SIZE], int64_t now, int64_t since) {
     if (since <= 0)
-        snprintf(to, AGO_SIZE, "never");
+        snprintf(to, VIEW_AGO_SIZE, "never");
     else
-        str_ago(to, AGO_SIZE, now > since ? (uint64_t)(now - since) : 0);
+        str_ago(to, VIEW_AGO_SIZE, now > since ? (uint64_t)(now - since) : 0);
 }
 
 /* The part in percent, or -1 when not known. */
@@ -61,10 +59,10 @@ static int services_text(const struct machine_view *view, struct buf *to) {
 }
 
 static int table_machine(struct table *table, const struct machine_view *view, int64_t now) {
-    char since[AGO_SIZE], load[32] = "", memory[16] = "", disk[300] = "";
+    char since[VIEW_AGO_SIZE], load[32] = "", memory[16] = "", disk[300] = "";
     struct buf services;
     buf_init(&services);
-    ago_text(since, now, view->since);
+    view_ago_text(since, now, view->since);
     if (view->status) {
         int used = percent(view->status->memory_used_bytes, view->status->memory_total_bytes);
         if (isfinite(view->status->load_1m))
@@ -79,7 +77,7 @@ static int table_machine(struct table *table, const struct machine_view *view, i
         rc = SP_ENOMEM;
     if (!rc)
         table_row(table, (const char *[]){view->name, view->online ? "online" : "offline", since,
-                                          route_name(view->route), load, memory, disk, services_cell});
+                                          route_name(view_route(view)), load, memory, disk, services_cell});
     buf_fini(&services);
     return rc;
 }
@@ -140,7 +138,7 @@ static int detail_filesystems(struct buf *out, const struct status *status) {
 static int detail_status(struct buf *out, const struct status *status) {
     int rc = 0;
     if (status->uptime_s >= 0) {
-        char uptime[AGO_SIZE];
+        char uptime[VIEW_AGO_SIZE];
         str_ago(uptime, sizeof(uptime), (uint64_t)status->uptime_s);
         rc = buf_printf(out, "  uptime    %s\n", uptime);
     }
@@ -183,9 +181,9 @@ static int detail_services(struct buf *out, const struct machine_view *view) {
 }
 
 int view_detail(const struct machine_view *view, struct buf *out, int64_t now) {
-    char ago[AGO_SIZE], since[21] = "";
-    const char *route = route_name(view->route);
-    ago_text(ago, now, view->since);
+    char ago[VIEW_AGO_SIZE], since[21] = "";
+    const char *route = route_name(view_route(view));
+    view_ago_text(ago, now, view->since);
     if (view->since > 0)
         str_time(since, view->since);
     int rc = buf_printf(out, "%s is %s", view->name, view->online ? "online" : "offline");
@@ -199,8 +197,12 @@ int view_detail(const struct machine_view *view, struct buf *out, int64_t now) {
         rc = buf_printf(out, ", agent %s", view->version);
     if (!rc)
         rc = buf_printf(out, "\n");
+    if (!rc)
+        rc = view_clock_detail(view, out);
     if (!rc && view->status)
         rc = detail_status(out, view->status);
+    if (!rc)
+        rc = view_reach_detail(view, out, now);
     if (!rc)
         rc = detail_services(out, view);
     return rc;

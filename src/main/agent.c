@@ -99,6 +99,9 @@ static const struct program_command commands[] = {
 };
 
 int main(int argc, char **argv) {
+    int helper = agent_helper_main(argc, argv);
+    if (helper >= 0)
+        return helper;
     struct agent_config config = {0};
     struct program program = {
         .name = "sallyport-agent",

@@ -4,12 +4,17 @@
 
 #include <stdint.h>
 
-/* Of SSH and of the streams through it. */
+/* Of SSH, of the door, and of the streams through them. */
 struct relay_counters {
     uint64_t logins_accepted, logins_refused;
     uint64_t streams_opened, streams_refused;
     uint64_t to_machines_bytes, from_machines_bytes; /* through streams that are over */
     uint64_t streams_open;                           /* at this moment */
+    uint64_t spliced_opened, spliced_refused;
+    uint64_t spliced_to_machines_bytes, spliced_from_machines_bytes; /* through those that are over */
+    uint64_t spliced_open;                                           /* at this moment */
+    uint64_t asks_answered, asks_refused;
+    uint64_t proofs_verified, proofs_failed;
 };
 
 /* Requests by the first digit of the status that they were answered with; [0]: none at all. */

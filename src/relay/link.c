@@ -1,10 +1,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proof.h"
 #include "relay_local.h"
 #include "sallyport/base/os.h"
 #include "sallyport/base/str.h"
 #include "sallyport_version.h"
+#include "tickets.h"
 
 /* The link of one machine. It lives as long as its channel. */
 struct link {
@@ -47,14 +49,28 @@ static void link_refuse(struct link *link, const char *text) {
     link->over = true;
 }
 
-static int link_hello(struct link *link, const struct link_hello *hello) {
+static int link_hello(struct link *link, struct link_hello *hello) {
     struct machine_live *machine = link->peer->machine;
     (void)str_copy(machine->version, sizeof machine->version, hello->version);
     link->greeted = true;
-    struct link_welcome welcome = {.protocol = LINK_PROTOCOL, .server_time = os_realtime_s()};
+    machine_set_clock(machine, hello->time);
+    machine_set_host_keys(machine, hello->host_keys, hello->host_key_count);
+    hello->host_keys = NULL; /* handed over */
+    hello->host_key_count = 0;
+    struct link_welcome welcome = {.protocol = LINK_PROTOCOL, .server_time = os_realtime_s(), .has_ticket_key = true};
     (void)str_copy(welcome.version, sizeof welcome.version, SALLYPORT_VERSION);
     (void)str_copy(welcome.observed_address, sizeof welcome.observed_address, ssh_conn_peer(link->peer->conn));
+    memcpy(welcome.ticket_key, tickets_public(link->peer->relay->tickets), sizeof welcome.ticket_key);
     return link_format_welcome(&link->out, &welcome);
+}
+
+static void link_reach(struct link *link, const struct link_reach *reach) {
+    struct relay *relay = link->peer->relay;
+    struct machine_live *machine = link->peer->machine;
+    bool first = !machine->has_reach;
+    proofs_take(relay->proofs, machine, reach);
+    if (first)
+        relay_tell_losses(relay, machine);
 }
 
 static int link_handle(struct link *link, struct link_message *message) {
@@ -79,8 +95,11 @@ static int link_handle(struct link *link, struct link_message *message) {
         status_init(&message->status);
         relay_machines_changed(link->peer->relay);
         return 0;
+    case LINK_REACH:
+        link_reach(link, &message->reach);
+        return 0;
     case LINK_PING:
-        return link_format_pong(&link->out, message->n);
+        return link_format_pong(&link->out, &(struct link_pong){.n = message->n, .server_time = os_realtime_s()});
     case LINK_ERROR:
         log_warn("%s reports: %s", machine->name, message->text);
         return 0;
@@ -90,7 +109,11 @@ static int link_handle(struct link *link, struct link_message *message) {
     case LINK_OTHER:
         return link_format_unknown(&link->out, message->of);
     case LINK_WELCOME:
-        return link_format_unknown(&link->out, "welcome");
+    case LINK_VERIFY:
+    case LINK_OPEN:
+    case LINK_PUNCH:
+    case LINK_END:
+        return link_format_unknown(&link->out, link_kind_name(message->kind));
     }
     return 0;
 }
@@ -106,6 +129,47 @@ static void link_line(struct link *link, const char *line, size_t len) {
     if (link_handle(link, &message) < 0)
         link_refuse(link, "out of memory");
     link_message_fini(&message);
+}
+
+/* The link of a machine that is greeted and reads what it is sent; NULL: there is none. */
+static struct link *link_of(const struct machine_live *live) {
+    struct link *link = live->peer->link_session;
+    return link && link->greeted && !link->over && buf_len(&link->out) <= LINK_LINE_MAX ? link : NULL;
+}
+
+int link_call(struct machine_live *live, enum link_kind kind, const struct link_call *call) {
+    struct link *link = link_of(live);
+    if (!link)
+        return live->peer->link_session ? SP_EBUSY : SP_ECLOSED;
+    int rc = link_format_call(&link->out, kind, call);
+    link_flush(link);
+    return rc;
+}
+
+void link_tell_verify(struct machine_live *live) {
+    struct link *link = link_of(live);
+    struct link_verify verify = {.count = 0};
+    if (!link)
+        return;
+    for (size_t i = 0; i < live->reach.count; i++) {
+        if (live->reach.list[i].kind != CANDIDATE_LAN)
+            verify.list[verify.count++] = live->reach.list[i];
+    }
+    if (link_format_verify(&link->out, &verify) < 0)
+        log_warn("%s cannot be told what was found at its door", live->name);
+    link_flush(link);
+}
+
+void link_tell_end(struct machine_live *live, const char *user, const char *service) {
+    struct link *link = link_of(live);
+    struct link_end end = {.user = ""};
+    if (!link || !live->has_reach)
+        return;
+    (void)str_copy(end.user, sizeof end.user, user);
+    (void)str_copy(end.service, sizeof end.service, service);
+    if (link_format_end(&link->out, &end) < 0)
+        log_warn("%s cannot be told to end the streams of %s", live->name, user);
+    link_flush(link);
 }
 
 static size_t link_data(void *ctx, const uint8_t *bytes, size_t n) {
@@ -135,7 +199,7 @@ static size_t link_data(void *ctx, const uint8_t *bytes, size_t n) {
     return n;
 }
 
-static void link_end(void *ctx) {
+static void link_ended(void *ctx) {
     struct link *link = ctx;
     link->over = true;
     link_flush(link);
@@ -153,7 +217,7 @@ static void link_closed(void *ctx) {
 }
 
 static const struct stream_events link_events = {
-    .data = link_data, .end = link_end, .writable = link_writable, .closed = link_closed};
+    .data = link_data, .end = link_ended, .writable = link_writable, .closed = link_closed};
 
 int link_begin(struct peer *peer, struct ssh_chan *chan, struct why *why) {
     if (!peer->machine)

@@ -103,6 +103,14 @@ static void guest_to_web(struct guest *guest, bool tls) {
     guest_free(guest);
 }
 
+static void guest_to_door(struct guest *guest) {
+    struct door *door = guest->listener->relay->door;
+    int fd = guest->watch.fd;
+    loop_fd_remove(&guest->watch);
+    door_accept(door, fd, &guest->address);
+    guest_free(guest);
+}
+
 static void guest_silent(void *ctx) {
     guest_to_ssh(ctx, "");
 }
@@ -166,6 +174,8 @@ static void guest_ready(void *ctx, uint32_t events) {
         (void)loop_fd_set(&guest->watch, EPOLLIN | EPOLLET);
         return; /* woken by the next byte */
     case SNIFF_DOOR:
+        guest_to_door(guest);
+        return;
     case SNIFF_UNKNOWN:
         break;
     }

@@ -7,6 +7,9 @@
 #include "sallyport/base/os.h"
 #include "sallyport/base/secret.h"
 #include "sallyport/base/str.h"
+#include "tickets.h"
+
+enum { CLOCK_OFF_S = 60 };
 
 static const char *machine_key(int64_t id, char to[static 24]) {
     (void)snprintf(to, 24, "%" PRId64, id);
@@ -19,10 +22,20 @@ struct machine_live *machine_find(const struct relay *relay, int64_t id) {
 }
 
 static void machine_free(struct machine_live *machine) {
+    machine_set_host_keys(machine, NULL, 0);
+    secret_wipe(machine->reach.knock, sizeof machine->reach.knock);
     status_fini(&machine->status);
     service_free_list(machine->forwards, machine->forward_count);
     service_free_list(machine->described, machine->described_count);
     free(machine);
+}
+
+/* What was stored and is known of it before anything is said. */
+static void machine_know(struct relay *relay, struct machine_live *machine, const struct peer *peer) {
+    struct machine stored;
+    (void)fingerprint_bytes(peer->fingerprint, machine->print);
+    if (store_machine_get(relay->store, machine->id, &stored) == 0)
+        machine->last_seen = stored.last_seen;
 }
 
 int machine_arrive(struct peer *peer) {
@@ -35,7 +48,9 @@ int machine_arrive(struct peer *peer) {
     machine->peer = peer;
     machine->since = os_realtime_s();
     (void)str_copy(machine->name, sizeof machine->name, peer->name);
+    (void)str_copy(machine->observed, sizeof machine->observed, ssh_conn_peer(peer->conn));
     status_init(&machine->status);
+    machine_know(relay, machine, peer);
     struct machine_live *old = machine_find(relay, peer->id);
     int rc = map_put(relay->machines, machine_key(peer->id, key), machine);
     if (rc < 0) {
@@ -49,6 +64,7 @@ int machine_arrive(struct peer *peer) {
                  ssh_conn_peer(old->peer->conn));
         old->peer->machine = NULL;
         ssh_conn_close(old->peer->conn, "replaced by a newer connection of this machine");
+        door_machine_gone(relay->door, old->id);
         machine_free(old);
     }
     peer->machine = machine;
@@ -65,6 +81,7 @@ void machine_depart(struct peer *peer) {
     (void)map_remove(peer->relay->machines, machine_key(machine->id, key));
     (void)store_machine_seen(peer->relay->store, &machine->id, 1, os_realtime_s());
     relay_audit(peer->relay, machine->name, "offline", "", "ok", "");
+    door_machine_gone(peer->relay->door, machine->id);
     machine_free(machine);
     peer->machine = NULL;
     relay_machines_changed(peer->relay);
@@ -149,6 +166,26 @@ void machine_set_described(struct machine_live *machine, struct service *list, s
         machine_describe(machine, &machine->forwards[i]);
 }
 
+void machine_set_host_keys(struct machine_live *machine, char **keys, size_t count) {
+    for (size_t i = 0; i < machine->host_key_count; i++)
+        free(machine->host_keys[i]);
+    free(machine->host_keys);
+    machine->host_keys = keys;
+    machine->host_key_count = count;
+}
+
+void machine_set_clock(struct machine_live *machine, int64_t time) {
+    char off[32];
+    int64_t now = os_realtime_s();
+    machine->has_clock = time > 0;
+    machine->clock_offset_s = machine->has_clock ? time - now : 0;
+    int64_t amount = machine->clock_offset_s < 0 ? -machine->clock_offset_s : machine->clock_offset_s;
+    str_ago(off, sizeof off, (uint64_t)amount);
+    if (amount > CLOCK_OFF_S)
+        log_warn("the clock of %s is %s %s ours: set one of them right (timedatectl)", machine->name, off,
+                 machine->clock_offset_s < 0 ? "behind" : "ahead of");
+}
+
 int machine_view(void *ctx, int64_t machine_id, struct machine_view *out) {
     const struct machine_live *machine = machine_find(ctx, machine_id);
     if (!machine)
@@ -160,5 +197,14 @@ int machine_view(void *ctx, int64_t machine_id, struct machine_view *out) {
     out->services = machine->forwards;
     out->service_count = machine->forward_count;
     out->status = machine->has_status ? &machine->status : NULL;
+    out->has_reach = machine->has_reach;
+    out->reach = (struct view_reach){.candidates = machine->reach.list,
+                                     .count = machine->reach.count,
+                                     .trouble = machine->reach.trouble,
+                                     .can_fetch = machine->reach.can_fetch};
+    out->host_keys = machine->host_keys;
+    out->host_key_count = machine->host_key_count;
+    out->has_clock = machine->has_clock;
+    out->clock_offset_s = machine->clock_offset_s;
     return 0;
 }

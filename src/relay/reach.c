@@ -33,21 +33,27 @@ static int host_name(const char *host, char to[static SP_NAME_SIZE]) {
     return 0;
 }
 
-/* Finds the machine if this user may know of it. */
-static int find_machine(struct peer *peer, const char *host, struct machine *out) {
-    char name[SP_NAME_SIZE];
-    if (host_name(host, name) < 0 || store_machine_find(peer->relay->store, name, out) < 0)
-        return SP_ENOENT;
-    struct policy_request see = {.action = ACTION_SEE_MACHINE, .machine_id = out->id};
-    return policy_allows(&peer->subject, &see) ? 0 : SP_ENOENT;
-}
-
 static void say_unknown(const char *host, struct why *why) {
     char shown[64] = "";
     bool clean = strlen(host) < sizeof shown && str_is_clean(host, strlen(host));
     if (clean)
         (void)str_copy(shown, sizeof shown, host);
     why_set(why, "there is no machine '%s' that you may reach: `ssh RELAY list` shows yours", clean ? shown : "...");
+}
+
+int reach_find_machine(struct relay *relay, const struct policy_subject *subject, const char *host, struct machine *out,
+                       struct why *why) {
+    char name[SP_NAME_SIZE];
+    struct machine machine;
+    if (host_name(host, name) == 0 && store_machine_find(relay->store, name, &machine) == 0) {
+        struct policy_request see = {.action = ACTION_SEE_MACHINE, .machine_id = machine.id};
+        if (policy_allows(subject, &see)) {
+            *out = machine;
+            return 0;
+        }
+    }
+    say_unknown(host, why);
+    return SP_ENOENT;
 }
 
 /* The service at that port, if it is there and this user may reach it. What he may not reach does not exist. */
@@ -132,9 +138,7 @@ int reach_begin(struct peer *peer, struct ssh_chan *chan, const char *host, uint
     struct why why = {""};
     const struct machine_live *live = NULL;
     const struct service *service = NULL;
-    if (find_machine(peer, host, &machine) < 0) {
-        say_unknown(host, &why);
-    } else {
+    if (reach_find_machine(relay, &peer->subject, host, &machine, &why) == 0) {
         live = machine_find(relay, machine.id);
         if (!live)
             machine_say_offline(&machine, os_realtime_s(), &why);

@@ -8,11 +8,13 @@
 
 #include "address.h"
 #include "certificate.h"
+#include "proof.h"
 #include "relay_local.h"
 #include "sallyport/base/os.h"
 #include "sallyport/base/str.h"
 #include "sallyport/relay/web.h"
 #include "sallyport/wire/local.h"
+#include "tickets.h"
 
 static const char control_name[] = "ctl.sock";
 
@@ -42,7 +44,7 @@ static void relay_tick(void *ctx) {
 static int relay_ctl(void *ctx, char **words, size_t count, const char *input, size_t input_len, struct buf *out,
                      struct buf *err) {
     struct relay *relay = ctx;
-    struct verb_actor operator= {.kind = SUBJECT_OPERATOR};
+    struct verb_actor operator= {.kind = SUBJECT_OPERATOR, .address = ""};
     return verbs_run(&relay->verbs, &operator, words, count, input, input_len, out, err);
 }
 
@@ -90,6 +92,8 @@ static int relay_open_state(struct relay *relay, struct why *why) {
     if (rc == 0)
         rc = store_open(path, &relay->store, why);
     if (rc == 0)
+        rc = tickets_open(relay->state, &relay->tickets, why);
+    if (rc == 0)
         rc = os_path(path, sizeof path, relay->state, "host_key");
     if (rc == 0)
         rc = keypair_load_or_make(path, &relay->host_key, why);
@@ -111,6 +115,7 @@ static void relay_count(void *ctx, struct relay_counters *out) {
         out->to_machines_bytes += to_machine;
         out->from_machines_bytes += from_machine;
     }
+    spliced_count(relay->door, out);
 }
 
 static int relay_open_web(struct relay *relay, struct why *why) {
@@ -194,13 +199,19 @@ int relay_new(struct loop *loop, const struct relay_config *config, struct relay
         .source = {.store = relay->store, .view = machine_view, .ctx = relay},
         .changed = relay_rights_changed,
         .renamed = relay_machine_renamed,
+        .lost = relay_user_lost,
+        .ticket = ask_run,
         .ctx = relay,
         .now = os_realtime_s,
         .host = relay->host,
         .port = relay->port,
         .fingerprint = keypair_public(relay->host_key)->fingerprint,
     };
-    rc = relay_open_web(relay, why);
+    rc = door_new(relay, &relay->door);
+    if (rc == 0)
+        rc = proofs_new(relay, &relay->proofs);
+    if (rc == 0)
+        rc = relay_open_web(relay, why);
     if (rc == 0)
         rc = relay_open_local(relay, why);
     if (rc == 0)
@@ -232,8 +243,12 @@ void relay_free(struct relay *relay) {
         return;
     loop_timer_stop(&relay->tick);
     listener_free(relay->listener);
+    proofs_free(relay->proofs);
+    door_hang_up(relay->door);
     relay_hang_up(relay);
     loop_drain(relay->loop);
+    door_free(relay->door);
+    tickets_free(relay->tickets);
     local_server_free(relay->local);
     web_free(relay->web);
     relay->web = NULL;

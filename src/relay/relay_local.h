@@ -8,6 +8,7 @@
 #include "sallyport/base/list.h"
 #include "sallyport/base/log.h"
 #include "sallyport/base/map.h"
+#include "sallyport/domain/ask.h"
 #include "sallyport/domain/link.h"
 #include "sallyport/domain/policy.h"
 #include "sallyport/relay/relay.h"
@@ -22,6 +23,9 @@
 
 struct listener;
 struct local_server;
+struct tickets;
+struct door;
+struct proofs;
 struct certificate;
 struct web;
 struct link;
@@ -32,6 +36,15 @@ enum {
     MACHINE_IDLE_S = 5, /* keepalive of machines: a dead path shows within 20 s ... */
     MACHINE_DEAD_MS = 15000,
     PERSON_IDLE_S = 30, /* ... while a person's ssh may be stopped for as long as he likes */
+    LOSSES_MAX = 256,
+};
+
+/* A user who has lost rights, told to machines that were not there when they come back. */
+struct loss {
+    int64_t when; /* UTC seconds; 0: none */
+    int64_t user_id;
+    char user[SP_NAME_SIZE];
+    bool all; /* a key of his was removed: whatever it opened ends */
 };
 
 struct relay {
@@ -43,11 +56,16 @@ struct relay {
     struct local_server *local;
     struct certificate *certificate;
     struct web *web;
+    struct tickets *tickets;
+    struct door *door;
+    struct proofs *proofs;
     struct verbs verbs;
     struct keypair *host_key;
-    struct map *machines; /* id in decimal -> struct machine_live, those that are connected */
-    struct list peers;    /* struct peer, logged in */
-    struct list streams;  /* struct reach */
+    struct map *machines;           /* id in decimal -> struct machine_live, those that are connected */
+    struct list peers;              /* struct peer, logged in */
+    struct list streams;            /* struct reach */
+    struct loss losses[LOSSES_MAX]; /* the latest ones, in a ring */
+    size_t loss_next;
     struct relay_counters counters;
     struct loop_timer tick;
     unsigned ticks;
@@ -92,6 +110,18 @@ struct machine_live {
     size_t described_count;
     struct status status;
     bool has_status;
+    char observed[INET6_ADDRSTRLEN];    /* where its connection comes from */
+    uint8_t print[TICKET_MACHINE_SIZE]; /* SHA-256 of its key's blob, as tickets name it */
+    int64_t last_seen;                  /* before this connection: UTC seconds, 0: never */
+    char **host_keys;                   /* of its sshd, lines as in a .pub file; owned, and so is each */
+    size_t host_key_count;
+    bool has_clock;
+    int64_t clock_offset_s; /* its clock minus ours */
+    bool has_reach;
+    struct link_reach reach;           /* with what was found there */
+    uint64_t prove_at[CANDIDATES_MAX]; /* loop_now: when which is proved next */
+    uint64_t proofs_refilled, proofs_reported;
+    unsigned proofs_spent;
 };
 
 /* A stream from a user to a service, being opened or bridged. */
@@ -124,6 +154,13 @@ int peer_accept(struct relay *relay, int fd, const char *address, const char *ba
                 void *settled_ctx, struct peer **out);
 /* Ends it; `settled` is not called any more. */
 void peer_drop(struct peer *peer, const char *message);
+/* A user has lost rights (`all`: or a key): his streams past the SSH tunnel end, too, here and at the machines. */
+void relay_user_lost(void *ctx, int64_t user_id, const char *name, bool all);
+/* Was a ticket of this user that was made at `made` (UTC seconds) made before he lost a key? */
+bool relay_was_lost(const struct relay *relay, int64_t user_id, int64_t made);
+/* The machine is back, and can be told what was lost while it was away. */
+void relay_tell_losses(struct relay *relay, struct machine_live *live);
+
 /* listener.c */
 int listener_new(struct relay *relay, struct listener **out, struct why *why);
 void listener_free(struct listener *listener);
@@ -135,15 +172,54 @@ int machine_forward(struct peer *peer, const char *bind, uint16_t port, struct w
 void machine_unforward(struct peer *peer, const char *bind, uint16_t port);
 /* What the link says of the services; takes the list over. */
 void machine_set_described(struct machine_live *machine, struct service *list, size_t count);
+/* The host keys of its sshd; takes the list over. */
+void machine_set_host_keys(struct machine_live *machine, char **keys, size_t count);
+/* What its clock says, in UTC seconds; 0: it did not tell. */
+void machine_set_clock(struct machine_live *machine, int64_t time);
 struct machine_live *machine_find(const struct relay *relay, int64_t id);
 int machine_view(void *ctx, int64_t machine_id, struct machine_view *out);
 /* link.c: the subsystem of a machine. */
 int link_begin(struct peer *peer, struct ssh_chan *chan, struct why *why);
+/* LINK_OPEN or LINK_PUNCH. SP_ECLOSED: it has no link; SP_EBUSY: it does not read what it was sent before. */
+int link_call(struct machine_live *live, enum link_kind kind, const struct link_call *call);
+/* What was found at its candidates; that a user has lost his right to a service ("": to all). Without a link: nothing. */
+void link_tell_verify(struct machine_live *live);
+void link_tell_end(struct machine_live *live, const char *user, const char *service);
 
 /* reach.c: a user's way to a service. */
 int reach_begin(struct peer *peer, struct ssh_chan *chan, const char *host, uint16_t port, const char *origin,
                 uint16_t origin_port);
 void reach_check_rights(struct relay *relay);
+/* The machine that `host` names, if this subject may know of it. SP_ENOENT with why. */
+int reach_find_machine(struct relay *relay, const struct policy_subject *subject, const char *host, struct machine *out,
+                       struct why *why);
+/* ask.c: who asks which ways there are. */
+struct asker {
+    const char *name;
+    const struct policy_subject *subject;
+    const char *fingerprint; /* of the key that gets the secret for questions at the door; NULL: none does */
+    const char *address;     /* in figures; "": not known */
+};
+/* Fills `out`, which is to be wiped: it has tickets. */
+void ask_answer(struct relay *relay, const struct asker *asker, const struct ask *ask, struct answer *out);
+/* The verb's way there: verbs.ticket. */
+int ask_run(void *ctx, const struct verb_actor *actor, const char *name, const struct policy_subject *subject,
+            const char *box, const char *service, struct buf *out, struct why *why);
+
+/* door.c: connections that begin with SALLY. Takes the socket over, of which nothing was read. */
+int door_new(struct relay *relay, struct door **out);
+void door_accept(struct door *door, int fd, const struct sockaddr_storage *address);
+/* Ends what is there; loop_drain follows, then door_free. Both take NULL. */
+void door_hang_up(struct door *door);
+void door_free(struct door *door);
+/* door_call.c: whoever waits for this machine waits in vain. */
+void door_machine_gone(struct door *door, int64_t machine_id);
+/* spliced.c */
+void spliced_check_rights(struct door *door);
+/* With those that are being opened. */
+void spliced_end_user(struct door *door, int64_t user_id);
+/* Adds what is being spliced. */
+void spliced_count(struct door *door, struct relay_counters *out);
 /* upstream.c: web_config's `open`; ctx is struct relay. */
 int upstream_open(void *ctx, int64_t machine_id, const struct service *service, const struct sockaddr_storage *peer,
                   void (*opened)(void *opened_ctx, struct stream *stream), void *opened_ctx);

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "relay_local.h"
+#include "sallyport/base/os.h"
 #include "sallyport/base/str.h"
 #include "sallyport/relay/web.h"
 
@@ -33,7 +34,60 @@ void relay_rights_changed(void *ctx) {
         peer->subject = subject;
     }
     reach_check_rights(relay);
+    spliced_check_rights(relay->door);
     web_rights_changed(relay->web);
+}
+
+/* Streams to a machine's own door are not seen here: its agent ends those that have lost their right. */
+static void tell_loss(struct relay *relay, struct machine_live *live, const struct loss *loss) {
+    struct policy_subject subject = {0};
+    bool any = false;
+    if (store_user_subject(relay->store, loss->user_id, &subject) < 0)
+        subject.kind = SUBJECT_NOBODY;
+    for (size_t i = 0; i < live->forward_count; i++) {
+        struct policy_request go = {
+            .action = ACTION_REACH_SERVICE, .machine_id = live->id, .service = live->forwards[i].name};
+        any |= policy_allows(&subject, &go);
+    }
+    if (loss->all || !any)
+        link_tell_end(live, loss->user, "");
+    for (size_t i = 0; !loss->all && any && i < live->forward_count; i++) {
+        struct policy_request go = {
+            .action = ACTION_REACH_SERVICE, .machine_id = live->id, .service = live->forwards[i].name};
+        if (live->forwards[i].kind == SERVICE_SSH && !policy_allows(&subject, &go))
+            link_tell_end(live, loss->user, live->forwards[i].name);
+    }
+    policy_subject_fini(&subject);
+}
+
+void relay_user_lost(void *ctx, int64_t user_id, const char *name, bool all) {
+    struct relay *relay = ctx;
+    struct loss *loss = &relay->losses[relay->loss_next];
+    size_t cursor = 0;
+    relay->loss_next = (relay->loss_next + 1) % LOSSES_MAX;
+    *loss = (struct loss){.when = os_realtime_s(), .user_id = user_id, .all = all};
+    (void)str_copy(loss->user, sizeof loss->user, name);
+    if (all)
+        spliced_end_user(relay->door, user_id);
+    for (struct machine_live *live; (live = map_next(relay->machines, &cursor, NULL));)
+        tell_loss(relay, live, loss);
+}
+
+bool relay_was_lost(const struct relay *relay, int64_t user_id, int64_t made) {
+    for (size_t i = 0; i < LOSSES_MAX; i++) {
+        const struct loss *loss = &relay->losses[i];
+        if (loss->all && loss->user_id == user_id && loss->when >= made)
+            return true;
+    }
+    return false;
+}
+
+void relay_tell_losses(struct relay *relay, struct machine_live *live) {
+    for (size_t i = 0; i < LOSSES_MAX; i++) {
+        const struct loss *loss = &relay->losses[(relay->loss_next + i) % LOSSES_MAX];
+        if (loss->when && loss->when >= live->last_seen)
+            tell_loss(relay, live, loss);
+    }
 }
 
 void relay_machines_changed(struct relay *relay) {

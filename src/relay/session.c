@@ -78,7 +78,10 @@ static void session_run(struct session *s) {
     if (s->peer->kind == PEER_JOINING) {
         s->status = join_run(s->peer, input ? input : "", &s->out);
     } else {
-        struct verb_actor actor = {.kind = SUBJECT_USER, .user_id = s->peer->id};
+        struct verb_actor actor = {.kind = SUBJECT_USER,
+                                   .user_id = s->peer->id,
+                                   .fingerprint = s->peer->fingerprint,
+                                   .address = ssh_conn_peer(s->peer->conn)};
         s->status = verbs_run_line(&s->peer->relay->verbs, &actor, s->line, input, buf_len(&s->in), &s->out, &s->err);
     }
     session_cook(s, &s->out);

@@ -227,6 +227,7 @@ int verbs_run(const struct verbs *verbs, const struct verb_actor *actor, char **
               size_t input_len, struct buf *out, struct buf *err) {
     struct verb_call call = {
         .verbs = verbs,
+        .actor = actor,
         .store = verbs->source.store,
         .now = verbs->now(),
         .input = input,

@@ -88,6 +88,7 @@ int verb_revoke(struct verb_call *call) {
     if (status)
         return status;
     call->verbs->changed(call->verbs->ctx);
+    call->verbs->lost(call->verbs->ctx, target.user.id, target.user.name, false);
     verb_say(call, "took %s back from %s", call->args[1], target.user.name);
     return VERB_DONE;
 }

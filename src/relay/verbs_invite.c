@@ -44,10 +44,17 @@ static int make_invite(const struct verb_call *call, enum invite_kind kind, stru
     return verb_changed(call, rc, order.name, order.admin ? "admin" : NULL, &why);
 }
 
-/* Prints the line to paste, and wipes the token. */
+/* Prints the line to paste, and for a person, behind that for ssh alone, the one for the client; wipes the token. */
 static int print_line(const struct verb_call *call, struct invite_made *made) {
     const struct invite_place place = {call->verbs->host, call->verbs->port, call->verbs->fingerprint};
+    char url[JOIN_URL_SIZE];
     int rc = invite_line(&place, made, call->out);
+    if (!rc && made->invite.kind == INVITE_USER) {
+        rc = invite_url(&place, made, url);
+        if (!rc)
+            rc = buf_printf(call->out, "sallyport join '%s'\n", url);
+        secret_wipe(url, sizeof(url));
+    }
     secret_wipe(made->token, sizeof(made->token));
     return verb_end(call, rc);
 }
@@ -79,9 +86,10 @@ int verb_invite_user(struct verb_call *call) {
         status = print_line(call, &made);
     if (status)
         return status;
-    verb_say(call, "send that line to %s, by a way that nobody else reads;", call->args[0]);
+    verb_say(call, "send one of these lines to %s, by a way that nobody else reads: the first needs ssh alone,",
+             call->args[0]);
+    verb_say(call, "and registers the key that ssh offers; the second is for the client;");
     say_how_long(call, &made.invite);
-    verb_say(call, "the key that ssh offers with it is the one that is registered;");
     verb_say(call, "asked for the relay's host key, ssh must show %s", call->verbs->fingerprint);
     if (made.there)
         verb_say(call, "%s is there already: this adds one more key", call->args[0]);

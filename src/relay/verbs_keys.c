@@ -162,6 +162,8 @@ int verb_key_remove(struct verb_call *call) {
     if (status)
         return status;
     call->verbs->changed(call->verbs->ctx);
+    if (owner.kind == KEY_OWNER_USER)
+        call->verbs->lost(call->verbs->ctx, owner.id, owner.name, true);
     verb_say(call, "removed %s of %s", fingerprint, owner.name);
     return VERB_DONE;
 }

@@ -44,6 +44,7 @@ struct verb_call {
     const struct verbs *verbs;
     const struct verb *verb;
     struct store *store;
+    const struct verb_actor *actor;
     struct policy_subject subject; /* owned */
     char who[SP_NAME_SIZE];        /* the user's name, or "operator" */
     int64_t now;
@@ -111,6 +112,7 @@ int verb_help(struct verb_call *call);
 int verb_list(struct verb_call *call);
 int verb_status(struct verb_call *call);
 int verb_whoami(struct verb_call *call);
+int verb_ticket(struct verb_call *call);
 int verb_login(struct verb_call *call);
 int verb_invite_machine(struct verb_call *call);
 int verb_invite_user(struct verb_call *call);

@@ -145,6 +145,7 @@ int verb_user_remove(struct verb_call *call) {
     if (status)
         return status;
     call->verbs->changed(call->verbs->ctx);
+    call->verbs->lost(call->verbs->ctx, user.id, user.name, true);
     verb_say(call, "removed %s", user.name);
     return VERB_DONE;
 }
@@ -160,6 +161,8 @@ static int set_disabled(struct verb_call *call, bool disabled) {
     if (status)
         return status;
     call->verbs->changed(call->verbs->ctx);
+    if (disabled)
+        call->verbs->lost(call->verbs->ctx, user.id, user.name, true);
     verb_say(call, "%s is %s now", user.name, disabled ? "disabled" : "enabled");
     return VERB_DONE;
 }

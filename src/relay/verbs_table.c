@@ -12,6 +12,8 @@ const struct verb verb_table[] = {
     {"status", NULL, "BOX [--json]", "everything that is known of one machine", ACTION_ASK, VERB_JSON, 1, 1,
      verb_status},
     {"whoami", NULL, "[--json]", "your name, your role, what you may reach", ACTION_ASK, VERB_JSON, 0, 0, verb_whoami},
+    {"ticket", NULL, "BOX[/SERVICE]", "for programs: the ways to a service, with tickets, as JSON", ACTION_ASK,
+     VERB_JSON, 1, 1, verb_ticket},
     {"login", NULL, "", "a link that logs your browser in, once, within 10 minutes", ACTION_OWN_ACCOUNT, 0, 0, 0,
      verb_login},
     {"key", "list", "[NAME] [--json]", "your public keys and API tokens, or those of NAME", ACTION_ASK, VERB_JSON, 0, 1,

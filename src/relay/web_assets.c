@@ -30,6 +30,7 @@ ASSET(invite_js, "invite.js");
 ASSET(live_js, "live.js");
 ASSET(machines_js, "machines.js");
 ASSET(news_js, "news.js");
+ASSET(reach_js, "reach.js");
 ASSET(sessions_js, "sessions.js");
 ASSET(text_js, "text.js");
 ASSET(icon_svg, "icon.svg");
@@ -54,6 +55,7 @@ static const struct asset assets[WEB_ASSETS] = {
     {"live.js", JAVASCRIPT, web_live_js, web_live_js_end},
     {"machines.js", JAVASCRIPT, web_machines_js, web_machines_js_end},
     {"news.js", JAVASCRIPT, web_news_js, web_news_js_end},
+    {"reach.js", JAVASCRIPT, web_reach_js, web_reach_js_end},
     {"sessions.js", JAVASCRIPT, web_sessions_js, web_sessions_js_end},
     {"text.js", JAVASCRIPT, web_text_js, web_text_js_end},
     {"icon.svg", "image/svg+xml", web_icon_svg, web_icon_svg_end},

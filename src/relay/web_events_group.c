@@ -4,9 +4,10 @@
 
 #include "web_events_local.h"
 
-/* A machine at this look, in each of the forms in which users see it: they differ in the services that are hidden. */
+/* A machine at this look, in each of the forms in which users see it: they differ in what is hidden. */
 struct form {
     uint64_t hidden;
+    bool home_hidden;
     struct text *json; /* a reference */
 };
 struct row {
@@ -71,7 +72,7 @@ static struct text *view_text(const struct machine_view *view) {
 /* The words for a view that was narrowed to somebody; borrowed from the row. */
 static struct text *row_text(struct row *row, const struct machine_view *view) {
     for (size_t i = 0; i < row->count; i++) {
-        if (row->forms[i].hidden == view->hidden)
+        if (row->forms[i].hidden == view->hidden && row->forms[i].home_hidden == view->home_hidden)
             return row->forms[i].json;
     }
     struct form *forms = reallocarray(row->forms, row->count + 1, sizeof(*forms));
@@ -80,7 +81,7 @@ static struct text *row_text(struct row *row, const struct machine_view *view) {
     row->forms = forms;
     struct text *text = view_text(view);
     if (text)
-        row->forms[row->count++] = (struct form){view->hidden, text};
+        row->forms[row->count++] = (struct form){view->hidden, view->home_hidden, text};
     return text;
 }
 

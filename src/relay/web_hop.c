@@ -116,13 +116,22 @@ static void ask_login(struct web_visit *visit) {
     web_answer_login(visit, 200, "Log in", "The relay knows you by your SSH key. Ask it for a link:");
 }
 
+/* Login codes lead to services and to our first page, and nowhere else. */
+static bool is_way_on(const char *path) {
+    return str_starts(path, "/open/") && web_hop_is_path(path);
+}
+
 void web_hop_after_login(struct web_visit *visit) {
-    const char *next = page_request_cookie(visit->request, NEXT_COOKIE);
-    bool good = next && str_starts(next, "/open/") && web_hop_is_path(next);
-    if (next && page_response_header(visit->response, "Set-Cookie",
+    const char *kept = page_request_cookie(visit->request, NEXT_COOKIE);
+    char to[PATH_SIZE];
+    query_to(visit->request->query, strlen(visit->request->query), to);
+    if (kept && page_response_header(visit->response, "Set-Cookie",
                                      NEXT_COOKIE "=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax"))
         return;
-    web_answer_redirect(visit, 303, good ? next : "/");
+    if (is_way_on(to))
+        web_answer_redirect(visit, 303, to);
+    else
+        web_answer_redirect(visit, 303, kept && is_way_on(kept) ? kept : "/");
 }
 
 void web_hop_open(struct web_visit *visit) {

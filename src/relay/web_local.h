@@ -10,7 +10,7 @@
 #include "sallyport/wire/pages.h"
 #include "sallyport/wire/tls.h"
 
-#define WEB_ASSETS 14
+#define WEB_ASSETS 15
 #define WEB_ETAG_SIZE 35 /* 32 hex digits in quotes */
 #define WEB_COMMAND_SIZE 320
 #define WEB_SAID_MAX 128

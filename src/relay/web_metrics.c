@@ -137,6 +137,21 @@ static void add_pair(struct metrics *metrics, const char *name, const char *help
     metrics_add(metrics, name, (struct metric_label[]){{label, values[1]}, {NULL, NULL}}, (double)second);
 }
 
+static void add_door(struct metrics *metrics, const struct relay_counters *counters) {
+    add_pair(metrics, "sallyport_spliced_streams_total",
+             "Streams that people asked for at the relay's door by a ticket.", "result",
+             (const char *const[]){"opened", "refused"}, counters->spliced_opened, counters->spliced_refused);
+    add_pair(metrics, "sallyport_spliced_bytes_total", "What those streams carried.", "direction",
+             (const char *const[]){"to_machines", "from_machines"}, counters->spliced_to_machines_bytes,
+             counters->spliced_from_machines_bytes);
+    metrics_one(metrics, "sallyport_spliced_streams_open", METRIC_GAUGE, "Those streams that are open.",
+                (double)counters->spliced_open);
+    add_pair(metrics, "sallyport_tickets_total", "Questions for the ways to a service.", "result",
+             (const char *const[]){"answered", "refused"}, counters->asks_answered, counters->asks_refused);
+    add_pair(metrics, "sallyport_proofs_total", "Connections to where machines say that their doors are.", "result",
+             (const char *const[]){"verified", "failed"}, counters->proofs_verified, counters->proofs_failed);
+}
+
 static void add_relay(struct metrics *metrics, const struct web *web) {
     struct relay_counters counters = {.streams_open = 0};
     if (web->count)
@@ -150,6 +165,7 @@ static void add_relay(struct metrics *metrics, const struct web *web) {
              counters.from_machines_bytes);
     metrics_one(metrics, "sallyport_streams_open", METRIC_GAUGE, "Those streams that are open.",
                 (double)counters.streams_open);
+    add_door(metrics, &counters);
 }
 
 static void add_requests(struct metrics *metrics, const char *host, const uint64_t counts[static COUNTERS_CLASSES]) {

@@ -20,7 +20,16 @@ static int format(struct buf *out, const struct link_message *message) {
     case LINK_WELCOME:
         return link_format_welcome(out, &message->welcome);
     case LINK_PONG:
-        return link_format_pong(out, message->n);
+        return link_format_pong(out, &message->pong);
+    case LINK_REACH:
+        return link_format_reach(out, &message->reach);
+    case LINK_VERIFY:
+        return link_format_verify(out, &message->verify);
+    case LINK_OPEN:
+    case LINK_PUNCH:
+        return link_format_call(out, message->kind, &message->call);
+    case LINK_END:
+        return link_format_end(out, &message->end);
     case LINK_ERROR:
         return link_format_error(out, message->text);
     case LINK_UNKNOWN:

@@ -11,11 +11,17 @@
 struct agent;
 
 enum agent_mode { AGENT_RELAY, AGENT_PLAIN };
+/* Where a mapped port leads. */
+enum agent_direct { AGENT_DIRECT_DOOR, AGENT_DIRECT_SSHD, AGENT_DIRECT_OFF };
+enum agent_mapping { AGENT_MAPPING_AUTO, AGENT_MAPPING_UPNP, AGENT_MAPPING_PCP, AGENT_MAPPING_OFF };
 
 struct agent_config {
     char *state;                          /* folder; NULL: os_default_state */
     int mode;                             /* enum agent_mode */
     char *server, *server_key, *identity; /* mode = plain: USER@HOST:PORT, its fingerprint, our key */
+    int direct;                           /* enum agent_direct */
+    int port_mapping;                     /* enum agent_mapping */
+    uint64_t external_port, door_port;    /* 0: any */
     int log_level;
     struct services_config services;
 };
@@ -40,5 +46,9 @@ void agent_free(struct agent *agent);
 /* Asks the agent that runs with this configuration how it is; the answer is appended to out. SP_ENOENT: none is running;
  * others with why. */
 int agent_ask_status(const struct agent_config *config, bool as_json, struct buf *out, struct why *why);
+
+/* The agent starts itself as a helper without rights for what routers answer (wire/portmap.h). To be called first of all
+ * in main: the exit status when this process is such a helper, else -1. */
+int agent_helper_main(int argc, char **argv);
 
 #endif

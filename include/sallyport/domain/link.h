@@ -2,13 +2,16 @@
 #ifndef SALLYPORT_DOMAIN_LINK_H
 #define SALLYPORT_DOMAIN_LINK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "sallyport/base/buf.h"
 #include "sallyport/base/err.h"
+#include "sallyport/domain/candidate.h"
 #include "sallyport/domain/service.h"
 #include "sallyport/domain/status.h"
+#include "sallyport/domain/ticket.h"
 
 #define LINK_PROTOCOL 1     /* the highest version that is spoken here */
 #define LINK_LINE_MAX 65536 /* bytes of a line with its \n */
@@ -20,9 +23,14 @@ enum link_kind {
     LINK_HELLO,
     LINK_SERVICES,
     LINK_STATUS,
+    LINK_REACH,
     LINK_PING,
     LINK_WELCOME,
     LINK_PONG,
+    LINK_VERIFY,
+    LINK_OPEN,
+    LINK_PUNCH,
+    LINK_END,
     LINK_ERROR,
     LINK_UNKNOWN, /* the peer's answer to a kind that it does not know: never answered */
     LINK_OTHER,   /* a kind that is not known here: to be answered by link_format_unknown */
@@ -34,6 +42,7 @@ struct link_hello {
     char version[32];        /* these three may be "" */
     char boot_id[64];
     char hostname[256];
+    int64_t time;     /* UTC seconds by the machine's clock; 0: not said */
     char **host_keys; /* lines as in a .pub file; owned, and so is each */
     size_t host_key_count;
 };
@@ -47,6 +56,43 @@ struct link_welcome {
     int64_t protocol;
     char version[32]; /* these two may be "" */
     char observed_address[64];
+    int64_t server_time;    /* UTC seconds; 0: not said */
+    bool has_ticket_key;    /* a relay that issues tickets */
+    uint8_t ticket_key[32]; /* Ed25519, public */
+};
+
+/* Where this machine's door is, and what the router did for it. */
+struct link_reach {
+    bool has_door;        /* `direct` is not off, and it listens: the next two are said */
+    bool can_fetch;       /* it understands `open` */
+    uint8_t door_key[32]; /* Ed25519, public: with this the door proves itself */
+    char knock[23];       /* what a door answers to without a ticket; base64url of 16 bytes */
+    size_t count;
+    struct candidate list[CANDIDATES_MAX]; /* state, checked and text are not said */
+    char trouble[CANDIDATE_TEXT_SIZE];     /* why there is no mapped port, for people; may be "" */
+};
+
+/* What the relay found at the candidates of the last `reach`. */
+struct link_verify {
+    size_t count;
+    struct candidate list[CANDIDATES_MAX]; /* `by` is not said */
+};
+
+/* Come and fetch a stream (open), or come and meet a client (punch). */
+struct link_call {
+    char ticket[TICKET_TEXT_SIZE];
+    char service[SP_NAME_SIZE]; /* open only */
+    char user[SP_NAME_SIZE];
+};
+
+/* A user's right has ended: his streams through the door end, too. */
+struct link_end {
+    char user[SP_NAME_SIZE];
+    char service[SP_NAME_SIZE]; /* "": to all services */
+};
+
+struct link_pong {
+    int64_t n;
     int64_t server_time; /* UTC seconds; 0: not said */
 };
 
@@ -56,8 +102,13 @@ struct link_message {
         struct link_hello hello;
         struct link_services services;
         struct status status;
+        struct link_reach reach;
         struct link_welcome welcome;
-        int64_t n;      /* LINK_PING, LINK_PONG: 0 or more */
+        struct link_verify verify;
+        struct link_call call; /* LINK_OPEN, LINK_PUNCH */
+        struct link_end end;
+        struct link_pong pong;
+        int64_t n;      /* LINK_PING: 0 or more */
         char text[512]; /* LINK_ERROR: cut off when longer; "" when it has control characters */
         char of[64];    /* LINK_UNKNOWN, LINK_OTHER: the kind */
     };
@@ -79,9 +130,14 @@ int link_format_hello(struct buf *out, const struct link_hello *hello);
 /* With the tokens. Names of notebooks, then details, are left out of a list that would be too long. */
 int link_format_services(struct buf *out, const struct service *list, size_t count);
 int link_format_status(struct buf *out, const struct status *status);
+int link_format_reach(struct buf *out, const struct link_reach *reach);
 int link_format_ping(struct buf *out, int64_t n);
 int link_format_welcome(struct buf *out, const struct link_welcome *welcome);
-int link_format_pong(struct buf *out, int64_t n);
+int link_format_pong(struct buf *out, const struct link_pong *pong);
+int link_format_verify(struct buf *out, const struct link_verify *verify);
+/* LINK_OPEN or LINK_PUNCH. */
+int link_format_call(struct buf *out, enum link_kind kind, const struct link_call *call);
+int link_format_end(struct buf *out, const struct link_end *end);
 int link_format_error(struct buf *out, const char *text);
 int link_format_unknown(struct buf *out, const char *of);
 

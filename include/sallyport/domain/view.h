@@ -7,11 +7,20 @@
 #include <stdint.h>
 
 #include "sallyport/base/buf.h"
+#include "sallyport/domain/candidate.h"
 #include "sallyport/domain/machine.h"
 #include "sallyport/domain/policy.h"
 #include "sallyport/domain/route.h"
 #include "sallyport/domain/service.h"
 #include "sallyport/domain/status.h"
+
+/* The ways to a machine that lead past the relay, as its agent told them and the relay found them. Borrows, too. */
+struct view_reach {
+    const struct candidate *candidates;
+    size_t count;        /* at most CANDIDATES_MAX */
+    const char *trouble; /* why there is no mapped port, for people; NULL or "": none */
+    bool can_fetch;      /* its agent fetches streams from the relay's door; else they take the SSH tunnel */
+};
 
 /* Borrows everything it points at. */
 struct machine_view {
@@ -19,18 +28,33 @@ struct machine_view {
     const char *name;
     bool online;
     int64_t since;       /* UTC seconds, online since or offline since; 0: never there */
-    enum route route;    /* ROUTE_NONE while offline */
+    enum route route;    /* what there is in any case; ROUTE_NONE while offline */
     const char *version; /* of the agent; NULL or "": not known */
     const struct service *services;
     size_t service_count;        /* at most SERVICES_MAX */
     uint64_t hidden;             /* bit i: service i is not for this viewer */
     const struct status *status; /* NULL: not known */
+    bool has_reach;              /* the next one is known */
+    struct view_reach reach;
+    char *const *host_keys; /* of its sshd, lines as in a .pub file */
+    size_t host_key_count;
+    bool home_hidden;       /* `reach` and `host_keys` are not for this viewer */
+    bool has_clock;         /* the next one is known */
+    int64_t clock_offset_s; /* the machine's clock minus the relay's */
 };
 
 /* What the registry alone knows: the name, offline since when. */
 void view_init(struct machine_view *view, const struct machine *machine);
-/* May this viewer see the machine at all? If so, hides the services that are not for him. */
+/* May this viewer see the machine at all? If so, hides the services that are not for him, and from those who may not
+ * use ssh there the addresses of the machine's home. */
 bool view_narrow(struct machine_view *view, const struct policy_subject *viewer);
+
+/* ROUTE_DIRECT when a candidate that this viewer may know is verified; else view->route. */
+enum route view_route(const struct machine_view *view);
+/* The first verified candidate that counts, the mapped one before others; NULL: there is none. */
+const struct candidate *view_reach_proved(const struct view_reach *reach);
+/* Why none is verified, for people, without a full stop; "" when one is. */
+const char *view_reach_reason(const struct view_reach *reach);
 
 /* Each appends to `out`, ends with a newline, and returns 0 or SP_ENOMEM. Hidden services do not appear. */
 int view_list_json(const struct machine_view *views, size_t n, struct buf *out);

@@ -10,6 +10,8 @@
 #include "sallyport/domain/policy.h"
 #include "sallyport/relay/overview.h"
 
+struct verb_actor;
+
 /* What the verbs work on; set by the relay, outlives every call. */
 struct verbs {
     struct overview_source source; /* its store is the one that is changed */
@@ -18,6 +20,13 @@ struct verbs {
     void (*changed)(void *ctx);
     /* A machine that may be connected has a new name from now on. */
     void (*renamed)(void *ctx, int64_t machine_id, const char *name);
+    /* This user has lost rights, or (`all`) one of his keys: streams of his that go past the relay are ended, too. After
+     * `changed`. */
+    void (*lost)(void *ctx, int64_t user_id, const char *name, bool all);
+    /* Appends the ways to a service as a line of JSON (docs/PROTOCOL.md section 7); with why when there is none: then
+     * what was appended says so, too. */
+    int (*ticket)(void *ctx, const struct verb_actor *actor, const char *name, const struct policy_subject *subject,
+                  const char *box, const char *service, struct buf *out, struct why *why);
     void *ctx;
     int64_t (*now)(void);    /* UTC seconds; os_realtime_s but for tests */
     const char *host;        /* public name or address (IPv6 without brackets) */
@@ -29,6 +38,8 @@ struct verbs {
 struct verb_actor {
     enum subject_kind kind;
     int64_t user_id;
+    const char *fingerprint; /* of the key that he logged in with; NULL: none */
+    const char *address;     /* where from, in figures; "": from here */
 };
 
 /* Runs `words` (as the control socket hands them over) or `line` (as ssh does, split by str_words; "" is the list and a

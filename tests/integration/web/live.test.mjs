@@ -33,7 +33,7 @@ test('a change appears within two seconds, and nobody loses his place', async ()
     const box2 = cards.find((node) => node.querySelector('h2').textContent === 'box2');
     box2.mark = 'same';
     box2.querySelector('[data-copy]').focus();
-    getSelection().selectAllChildren(box2.querySelector('code'));
+    getSelection().selectAllChildren(box2.querySelector('.line code'));
   });
   const times = [];
   for (const [scene, text] of [['offline', 'Offline'], ['home', 'Online'], ['offline', 'Offline']]) {

@@ -74,6 +74,57 @@ test('where services cannot have names, it gives lines instead of links, and say
   assert.match(await page.locator('#why').innerText(), /by an address and not by a name\. At https:\/\/localhost:\d+\/ they can\./);
 });
 
+test('a card says by which way a machine is reached, or why by no better one', async () => {
+  const { page } = world;
+  await logIn();
+  const box1 = card('box1');
+  await box1.waitFor();
+  assert.match(await box1.innerText(), /Clock\s+1 h ahead/);
+  assert.equal(await box1.getByText('2001:db8:77::20').isVisible(), false);
+  await box1.getByText('Why is there no direct way?').click();
+  const text = await box1.locator('.reach').innerText();
+  for (const part of ["Your router's own address 100.64.23.2 is private: the ISP has another NAT in front (carrier NAT)."
+    + ' Streams go through the relay.', '100.64.23.2 port 40022 mapped by UPnP, failed 3 min', 'IPv6, not proved yet',
+  '192.168.1.20 port 41234 for those on its own network']) {
+    assert.ok(text.includes(part), `"${part}" in ${text}`);
+  }
+  const box2 = card('box2');
+  assert.match(await box2.innerText(), /Route\s+direct/);
+  assert.doesNotMatch(await box2.innerText(), /Clock/);
+  await box2.getByText('Direct way: 203.0.113.7 port 40023').focus();
+  await page.keyboard.press('Enter');
+  await box2.getByText('The sallyport client takes it. Browsers and ssh alone go through the relay.').waitFor();
+  await box2.getByText('ED25519 SHA256:T7SvZ2cslqpPj6nKzitCBHHlpVF3r3MvLwmFL0fk0IE', { exact: true }).waitFor();
+  const ways = await box2.locator('.ways').first().getByRole('listitem').allInnerTexts();
+  assert.equal(ways.length, 3);
+  assert.match(ways[1], /^2001:db8:77::21 port 50123 IPv6, sshd itself, proved from outside 3 min \d* ?/);
+  assert.match(ways[2], /^203\.0\.113\.7 port 40023 mapped by PCP, proved from outside 3 min/);
+  // A key that is none says so, and nothing else breaks.
+  await box2.getByText('RSA cannot be read', { exact: true }).waitFor();
+  // What was said above is not said again.
+  assert.equal(text.split('carrier NAT').length, 2, text);
+  assert.equal(await card('attic').locator('.reach').isVisible(), false);
+  assert.deepEqual(world.complaints, []);
+});
+
+test('what was unfolded stays unfolded when something changes', async () => {
+  const { page, stand } = world;
+  await logIn();
+  await card('box1').getByText('Why is there no direct way?').click();
+  await stand.order('load 7');
+  await card('box1').getByText('7.00 on 16 CPUs').waitFor();
+  assert.ok(await card('box1').getByText('2001:db8:77::20').isVisible());
+  await stand.order('show offline');
+  await card('box1').getByText('Offline').waitFor();
+  assert.equal(await card('box1').locator('.reach').isVisible(), false);
+  await page.getByRole('radio', { name: 'Table' }).check();
+  const row = page.getByRole('row', { name: 'box2' });
+  assert.equal(await row.getByText('203.0.113.7').isVisible(), false);
+  await row.getByText('direct', { exact: true }).click();
+  await row.getByText(/^203\.0\.113\.7 port 40023, mapped by PCP, proved from outside 3 min/).waitFor();
+  assert.equal((await page.getByRole('row', { name: 'box1' }).locator('.column-route').innerText()).trim(), '');
+});
+
 test('copy buttons copy, and say so', async () => {
   const { page, stand, context } = world;
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
@@ -111,6 +162,8 @@ test('what machines say is text and nothing else', async () => {
   const text = await card('box1').innerText();
   assert.ok(text.includes("<img src=x onerror=document.title='owned'>"));
   assert.ok(text.includes("Disk /<script>document.title='owned'</script>"));
+  await card('box1').getByText('Why is there no direct way?').click();
+  assert.match(await card('box1').locator('.reach').innerText(), /<img src=x.*mapped by <b>upnp<\/b>, failed/s);
   assert.equal(await page.locator(`${MACHINE} :is(img, script)`).count(), 0);
   assert.equal(await page.title(), 'Machines · Sallyport');
   // Addresses stay on this computer, and a port that needs root is not asked for.
@@ -245,6 +298,43 @@ test('a further machine', async () => {
   assert.deepEqual(world.complaints, []);
 });
 
+test('a person is invited by either of two lines', async () => {
+  const { page, stand } = world;
+  await logIn();
+  const open = page.getByRole('button', { name: 'Invite a person' });
+  await open.click();
+  const dialog = page.getByRole('dialog', { name: 'Invite a person' });
+  const name = dialog.getByLabel('Name of the person');
+  await name.fill('carol');
+  await name.press('Enter');
+  await dialog.getByText('Then say what carol may use').waitFor();
+  const lines = await dialog.locator('.line code').allTextContents();
+  assert.match(lines[0], new RegExp(`^sallyport join 'sallyport://localhost:${stand.port}/[\\w-]{43}#SHA256:A{43}'$`));
+  assert.match(lines[1], new RegExp(`^echo [\\w-]{43} \\| ssh -p ${stand.port} join@localhost$`));
+  assert.equal(lines[2], `ssh -p ${stand.port} ada@localhost grant carol box1`);
+  // Both have the same token: the invite is for one.
+  assert.ok(lines[0].includes(lines[1].split(' ')[1]));
+  assert.match(await dialog.innerText(), /it must be SHA256:A{43}\./);
+  assert.equal(await dialog.getByText('already').isVisible(), false);
+  assert.doesNotMatch(await dialog.innerText(), /Waiting|machine here|where the agent/);
+  await name.fill('ada');
+  await name.press('Enter');
+  await dialog.getByText('A person of this name is here already: this adds one more key.').waitFor();
+  await name.fill('dave');
+  await dialog.getByLabel('May administer this relay').check();
+  await name.press('Enter');
+  await dialog.getByText('Send dave one of these lines').waitFor();
+  assert.equal(await dialog.getByText('Then say what').isVisible(), false);
+  const invites = await (await world.context.request.get(`${base()}/api/v1/invites`)).json();
+  assert.deepEqual(invites.map((one) => [one.kind, one.name, one.role]).sort(), [['user', 'ada', 'member'],
+    ['user', 'carol', 'member'], ['user', 'dave', 'admin']]);
+  await page.keyboard.press('Escape');
+  assert.ok(await open.evaluate((node) => node === document.activeElement));
+  await page.getByRole('button', { name: 'Add a machine' }).click();
+  await page.getByRole('dialog', { name: 'Add a machine' }).getByLabel('Name of the machine').waitFor();
+  assert.deepEqual(world.complaints, []);
+});
+
 test('an order that fails says why, in the words of the relay', async () => {
   const { page } = world;
   await logIn();
@@ -266,6 +356,7 @@ test('members are not offered what they may not do', async () => {
   await page.getByText('Nobody has given you a machine yet.').waitFor();
   assert.equal(await page.getByLabel('Name of the machine').isVisible(), false);
   assert.equal(await page.getByRole('button', { name: 'Add a machine' }).isVisible(), false);
+  assert.equal(await page.getByRole('button', { name: 'Invite a person' }).isVisible(), false);
 });
 
 test('sessions are listed, and ended one by one', async () => {
@@ -358,7 +449,7 @@ test('everything can be reached by keyboard', async () => {
   await logIn();
   await card('box1').waitFor();
   const seen = [];
-  for (let i = 0; i < 14; i += 1) {
+  for (let i = 0; i < 16; i += 1) {
     await page.keyboard.press('Tab');
     seen.push(await page.evaluate(() => {
       const node = document.activeElement;
@@ -367,9 +458,10 @@ test('everything can be reached by keyboard', async () => {
       return `${name}${getComputedStyle(shown).outlineStyle === 'solid' ? '' : ' (no outline)'}`;
     }));
   }
-  assert.deepEqual(seen, ['Skip to the machines', 'Sallyport', 'Sessions', 'Log out', 'Add a machine', 'filter',
-    'By state', 'cards', 'Copy', 'Open', 'Copy', 'Copy', seen[12], seen[13]]);
-  assert.ok(!seen.slice(0, 12).some((one) => one.includes('no outline')), String(seen));
+  assert.deepEqual(seen, ['Skip to the machines', 'Sallyport', 'Sessions', 'Log out', 'Add a machine',
+    'Invite a person', 'filter', 'By state', 'cards', 'Why is there no direct way?', 'Copy', 'Open', 'Copy',
+    'Direct way: 203.0.113.7 port 40023', 'Copy', seen[15]]);
+  assert.ok(!seen.slice(0, 15).some((one) => one.includes('no outline')), String(seen));
   await page.getByRole('radio', { name: 'Cards' }).focus();
   await page.keyboard.press('ArrowRight');
   await page.getByRole('rowheader', { name: 'box1' }).waitFor();
@@ -402,6 +494,23 @@ const SCENES = {
     await world.page.locator('#dialog-invite input').fill('box5');
     await world.page.locator('#dialog-invite input').press('Enter');
     await world.page.getByText('Waiting for box5').waitFor();
+  },
+  ways: async () => {
+    for (const summary of await world.page.locator('.reach:visible summary').all()) {
+      await summary.click();
+    }
+  },
+  'ways in the table': async () => {
+    await world.page.getByRole('radio', { name: 'Table' }).check();
+    for (const summary of await world.page.locator('td .reach:visible summary').all()) {
+      await summary.click();
+    }
+  },
+  'invite a person': async () => {
+    await world.page.getByRole('button', { name: 'Invite a person' }).click();
+    await world.page.locator('#dialog-invite input').first().fill('carol');
+    await world.page.locator('#dialog-invite input').first().press('Enter');
+    await world.page.getByText('Then say what carol may use').waitFor();
   },
   'a bad name': async () => {
     await world.page.getByRole('button', { name: 'Add a machine' }).click();
@@ -443,6 +552,9 @@ for (const colorScheme of ['light', 'dark']) {
         await stand.order(`show ${scene}`);
         await page.reload();
         await page.waitForSelector(scene === 'empty' ? '#empty:visible' : MACHINE);
+        for (const summary of await page.locator('.reach:visible summary').all()) {
+          await summary.click();
+        }
         await look(scene);
       }
       await stand.order('show hostile');

@@ -44,6 +44,7 @@ struct stand {
     const char *scene;
     struct status status[2];
     struct service jupyter[4];
+    struct candidate candidates[2][3];
     int64_t started;
     struct upstream upstream;
 };
@@ -95,6 +96,54 @@ static struct filesystem odd_disks[] = {
     {"/mnt/a-very-long-mount-point-without-any-place-to-break-it-that-goes-on-and-on-and-on", "ext4", GIB, 1, 1},
 };
 
+static const struct candidate carrier[] = {
+    {.kind = CANDIDATE_MAPPED,
+     .address = "100.64.23.2",
+     .port = 40022,
+     .by = "upnp",
+     .state = CANDIDATE_FAILED,
+     .text = "your router's own address 100.64.23.2 is private: the ISP has another NAT in front (carrier NAT)"},
+    {.kind = CANDIDATE_IPV6, .address = "2001:db8:77::20", .port = 41234},
+    {.kind = CANDIDATE_LAN, .address = "192.168.1.20", .port = 41234},
+};
+static const struct candidate proved[] = {
+    {.kind = CANDIDATE_LAN, .address = "192.168.1.21", .port = 50123},
+    {.kind = CANDIDATE_IPV6, .address = "2001:db8:77::21", .port = 50123, .state = CANDIDATE_VERIFIED, .to_sshd = true},
+    {.kind = CANDIDATE_MAPPED, .address = "203.0.113.7", .port = 40023, .by = "pcp", .state = CANDIDATE_VERIFIED},
+};
+static const struct candidate odd[] = {
+    {.kind = CANDIDATE_MAPPED,
+     .address = "2001:db8:1111:2222:3333:4444:5555:6666",
+     .port = 65535,
+     .by = "<b>upnp</b>",
+     .state = CANDIDATE_FAILED,
+     .text = "<img src=x onerror=document.title='owned'> \xe2\x80\xae a-very-long-word-without-any-place-to-break-it-"
+             "that-goes-on-and-on-and-on-and-on-and-on-and-on-and-on-and-on \xe2\x80\xac"},
+};
+static char *const host_keys[] = {
+    (char[]){"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ root@box2"},
+    (char[]){"ssh-rsa <b>"},
+};
+
+/* What box1 (or, hostile, `odd`) and box2 say of the ways to them. */
+static void view_ways(struct stand *stand, struct machine_view *out, bool is_box1, bool is_hostile) {
+    const struct candidate *list = is_hostile ? odd : is_box1 ? carrier : proved;
+    size_t count = is_hostile ? 1 : 3;
+    for (size_t i = 0; i < count; i++) {
+        stand->candidates[is_box1][i] = list[i];
+        if (list[i].state != CANDIDATE_UNCHECKED) {
+            stand->candidates[is_box1][i].checked = stand->started - 200;
+        }
+    }
+    out->has_reach = true;
+    out->reach =
+        (struct view_reach){.candidates = stand->candidates[is_box1], .count = count, .trouble = "", .can_fetch = true};
+    out->host_keys = host_keys;
+    out->host_key_count = is_box1 ? 0 : 2;
+    out->has_clock = true;
+    out->clock_offset_s = is_box1 ? 3600 : -3;
+}
+
 static int view(void *ctx, int64_t machine_id, struct machine_view *out) {
     struct stand *stand = ctx;
     bool is_box1 = strcmp(out->name, "box1") == 0, is_hostile = strcmp(stand->scene, "hostile") == 0;
@@ -108,12 +157,15 @@ static int view(void *ctx, int64_t machine_id, struct machine_view *out) {
         return 0;
     }
     out->online = true;
-    out->route = is_box1 ? ROUTE_RELAYED : ROUTE_LAN;
+    out->route = ROUTE_RELAYED;
     out->version = "0.1.0";
     out->services = is_hostile ? hostile : has_sockets ? sockets : is_box1 ? stand->jupyter : bare;
     out->service_count = is_hostile ? 3 : has_sockets ? 2 : is_box1 ? 4 : 1;
     out->status = &stand->status[is_box1 ? 0 : 1];
     stand->status[0].filesystems = is_hostile ? odd_disks : disks;
+    if (str_starts(out->name, "box1") || str_starts(out->name, "box2")) {
+        view_ways(stand, out, is_box1, is_box1 && is_hostile);
+    }
     return 0;
 }
 

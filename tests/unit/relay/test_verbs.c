@@ -42,6 +42,19 @@ static void test_status(void **state) {
     json_decref(box);
 }
 
+static void test_ticket(void **state) {
+    struct rig *rig = *state;
+    assert_int_equal(run(rig, &rig->bob, "ticket box1"), 0);
+    assert_string_equal(out(rig), "box1/ssh for bob\n");
+    assert_int_equal(run(rig, &rig->bob, "ticket box1/jupyter"), 0);
+    assert_string_equal(out(rig), "box1/jupyter for bob\n");
+    expect(rig, &rig->bob, "ticket box2", 1, "no box2");
+    expect(rig, &rig->bob, "ticket box1/", 1, "a service name");
+    expect(rig, &rig->bob, "ticket", 2, "usage: ticket BOX");
+    expect(rig, &rig->bob, "ticket aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 1,
+           "BOX or BOX/SERVICE is wanted");
+}
+
 static void test_usage(void **state) {
     struct rig *rig = *state;
     expect(rig, &rig->alice, "lsit", 2, "did you mean 'list'?");
@@ -133,7 +146,7 @@ static void test_long(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        rig_test(test_list),   rig_test(test_status),      rig_test(test_usage),
+        rig_test(test_list),   rig_test(test_status),      rig_test(test_ticket), rig_test(test_usage),
         rig_test(test_policy), rig_test(test_wants_input), rig_test(test_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

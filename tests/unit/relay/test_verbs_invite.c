@@ -76,11 +76,14 @@ static void test_invite_machine(void **state) {
 
 static void test_invite_user(void **state) {
     struct rig *rig = *state;
-    char token[44];
+    char token[44], client[256];
     assert_int_equal(run(rig, &rig->operator, "invite user carol --admin --for 10m"), 0);
     find_token(rig, "echo ", " | ssh -p 2222 join@relay.example.org\n", token);
     expect_no_secret(rig, token);
-    assert_non_null(strstr(err(rig), HOST_PRINT));
+    (void)snprintf(client, sizeof(client), "sallyport join 'sallyport://relay.example.org:2222/%s#" HOST_PRINT "'\n",
+                   token);
+    assert_non_null(strstr(out(rig), client));
+    assert_non_null(strstr(err(rig), "ssh must show " HOST_PRINT));
     assert_non_null(strstr(err(rig), "good for 10 min, once"));
     expect(rig, &rig->alice, "invite user bob", 0, "this adds one more key");
     expect(rig, &rig->alice, "invite user bob --admin", 1, "only new users can be invited as admins");

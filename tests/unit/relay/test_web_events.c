@@ -68,6 +68,31 @@ static void test_only_changes_are_told(void **state) {
     browser_go(&bob);
 }
 
+/* Not the services alone make a difference: bob may not use ssh there, so that the home's addresses are not for him. */
+static void test_homes_are_not_told_to_everybody(void **state) {
+    struct rig *rig = *state;
+    struct browser ada, bob;
+    const struct web_viewer by_ada = session_of(rig, rig->ada), by_bob = session_of(rig, rig->bob);
+    rig->reach = true;
+    browser_come(&ada, rig, &by_ada, SIZE_MAX);
+    browser_come(&bob, rig, &by_bob, SIZE_MAX);
+    assert_non_null(strstr(news(&ada), "\"reach\":{"));
+    assert_null(strstr(news(&bob), "\"reach\":{"));
+    rig->there[0] = false;
+    web_events_touch(rig->events);
+    look_now(rig);
+    assert_null(strstr(news(&ada), "\"reach\":{"));
+    rig->there[0] = true;
+    web_events_touch(rig->events);
+    look_now(rig);
+    const char *text = news(&bob);
+    assert_non_null(strstr(text, "\"online\":true"));
+    assert_null(strstr(text, "\"reach\":{"));
+    assert_non_null(strstr(news(&ada), "\"reach\":{"));
+    browser_go(&ada);
+    browser_go(&bob);
+}
+
 static void test_machines_come_and_go(void **state) {
     struct rig *rig = *state;
     struct browser ada;
@@ -488,6 +513,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_RIG(test_the_whole_comes_first),
         WITH_RIG(test_only_changes_are_told),
+        WITH_RIG(test_homes_are_not_told_to_everybody),
         WITH_RIG(test_machines_come_and_go),
         WITH_RIG(test_changes_are_told_together),
         WITH_RIG(test_a_slow_reader_gets_everything_anew),

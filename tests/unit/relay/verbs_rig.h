@@ -42,6 +42,7 @@ struct rig {
     int64_t box1, box2;
     unsigned changes;
     char renamed[SP_NAME_SIZE];
+    char lost[64]; /* "bob" or "bob all" */
     struct buf out, err;
 };
 
@@ -76,6 +77,25 @@ static inline void keep_name(void *ctx, int64_t machine_id, const char *name) {
     snprintf(rig->renamed, sizeof(rig->renamed), "%s", name);
 }
 
+static inline void keep_loss(void *ctx, int64_t user_id, const char *name, bool all) {
+    struct rig *rig = ctx;
+    assert_int_not_equal(user_id, 0);
+    snprintf(rig->lost, sizeof(rig->lost), "%s%s", name, all ? " all" : "");
+}
+
+static inline int fake_ticket(void *ctx, const struct verb_actor *actor, const char *name,
+                              const struct policy_subject *subject, const char *box, const char *service,
+                              struct buf *out, struct why *why) {
+    (void)ctx;
+    (void)actor;
+    (void)subject;
+    if (strcmp(box, "box1") != 0) {
+        why_set(why, "no %s", box);
+        return SP_ENOENT;
+    }
+    return buf_printf(out, "%s/%s for %s\n", box, service, name);
+}
+
 static inline int set_up(void **state) {
     struct rig *rig = calloc(1, sizeof(*rig));
     struct store *store;
@@ -89,6 +109,8 @@ static inline int set_up(void **state) {
         .source = {.store = store, .view = live_view, .ctx = rig},
         .changed = count_change,
         .renamed = keep_name,
+        .lost = keep_loss,
+        .ticket = fake_ticket,
         .ctx = rig,
         .now = test_now,
         .host = "relay.example.org",

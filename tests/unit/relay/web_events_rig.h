@@ -41,6 +41,7 @@ struct rig {
     int64_t ada, bob, box[MACHINES];
     bool there[MACHINES]; /* connected */
     bool broken;          /* the live part cannot be had */
+    bool reach;           /* they say how they are reached, but offer no services */
     struct service services[MACHINES][2];
     struct status status[MACHINES];
     unsigned looks;
@@ -63,8 +64,9 @@ static inline int view(void *ctx, int64_t machine_id, struct machine_view *out) 
         out->since = 1800000000;
         out->route = ROUTE_RELAYED;
         out->services = rig->services[i];
-        out->service_count = 2;
+        out->service_count = rig->reach ? 0 : 2;
         out->status = &rig->status[i];
+        out->has_clock = out->has_reach = rig->reach;
         rig->looks += i == 0;
         return 0;
     }
