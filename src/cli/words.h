@@ -1,0 +1,25 @@
+/* The words of a command that is to be run, and how they are quoted for a shell. */
+#ifndef SALLYPORT_CLI_WORDS_H
+#define SALLYPORT_CLI_WORDS_H
+
+#include <stddef.h>
+
+#include "sallyport/base/buf.h"
+
+struct words {
+    char **items; /* owned; ends with NULL once there is one */
+    size_t count;
+    int rc; /* the first failure; what follows it does nothing. Look at it before use */
+};
+
+void words_init(struct words *words);
+void words_fini(struct words *words);
+void words_add(struct words *words, const char *word);
+void words_addf(struct words *words, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Appends the word so that a POSIX shell, ssh and the relay read it back as one. SP_ENOMEM. */
+int words_quote(struct buf *to, const char *word);
+/* All words quoted, with blanks between. */
+int words_line(const struct words *words, struct buf *to);
+
+#endif

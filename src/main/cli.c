@@ -1,0 +1,6 @@
+/* sallyport: the client. */
+#include "sallyport/cli/cli.h"
+
+int main(int argc, char **argv) {
+    return cli_main(argc, argv);
+}
