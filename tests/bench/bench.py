@@ -10,22 +10,19 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "integration"))
 
 from cpu import exact_seconds  # noqa: E402
+from lab.net import seal  # noqa: E402
 from lib import Person, Relay, Sshd, World, end_popen, run, wait_for  # noqa: E402
+from reach import measure_prompt, measure_splice, measure_ways  # noqa: E402
 from table import KIB, MIB, Table, cpu_s, kib, mb_s, mib, ms, percent  # noqa: E402
-from ways import openssh, random_file, sallyport, warm  # noqa: E402
+from ways import in_turn, openssh, random_file, sallyport, warm  # noqa: E402
 from web import measure_cells, measure_fronts, measure_live  # noqa: E402
 
 MANY_AGENTS = os.environ.get("SALLYPORT_MANY_AGENTS", "many_agents")
-PARTS = ("transfers", "logins", "agent", "crowd", "web", "cells", "live")
+PARTS = ("transfers", "logins", "agent", "crowd", "web", "cells", "live", "reach", "prompt", "splice")
 
 
 def say(text):
     print(text, file=sys.stderr, flush=True)
-
-
-def in_turn(ways, number):
-    """Each round begins with the other one, so that neither always has the quieter moment."""
-    return ways if number % 2 == 0 else ways[::-1]
 
 
 def measure_transfers(table, ways, world, how):
@@ -153,12 +150,24 @@ def measure_web(table, world, how):
             one(table, world, how, say)
 
 
+def measure_reach(table, world, how):
+    """In a sealed network: the client needs an address that is not a loopback's."""
+    for part, one in (("reach", measure_ways), ("prompt", measure_prompt), ("splice", measure_splice)):
+        if part in how.only:
+            one(table, world, how, say)
+
+
 def main():
-    how, ssh, web, world = arguments(), Table("sshd"), Table("nginx"), World()
+    how = arguments()
+    if {"reach", "prompt", "splice"} & set(how.only):
+        seal()
+        run(["ip", "link", "set", "lo", "up"])
+    ssh, web, reach, world = Table("sshd"), Table("nginx"), Table("beside"), World()
     load = os.getloadavg()[0]
     try:
         measure(ssh, world, how)
         measure_web(web, world, how)
+        measure_reach(reach, world, how)
     except BaseException:
         print("\n".join(world.logs()), file=sys.stderr)
         raise
@@ -168,7 +177,7 @@ def main():
         finally:
             world.remove()
     print(f"{the_machine()}; load when it began {load:.1f}; {time.strftime('%Y-%m-%d')}")
-    for table in (ssh, web):
+    for table in (ssh, web, reach):
         if table.rows:
             print(f"\n{table}")
 

@@ -8,6 +8,7 @@ import time
 import unittest
 
 from lib import STRETCH, Case, Person
+from lib.door import HandMachine
 from lib.schema import check_schema, faults, resolve
 from lib.web import Visitor
 
@@ -178,6 +179,50 @@ class Api(Case):
             self.call(bob, "GET", "/api/v1/machines/box1", wanted=404)
         finally:
             self.relay.ctl("grant", "bob", "box1/ssh")
+
+    def test_ways_and_host_keys_are_for_those_who_may_use_ssh(self):
+        bob, key = self.log_in(self.bob), f"ssh-ed25519 {'A' * 68}"
+        ahead = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 7250))
+        box = HandMachine(self.world, "hand1", self.relay, host_keys=[key], time=ahead)
+        self.addCleanup(self.relay.ctl, "machine", "remove", "hand1")
+        box.reach(candidates=[{"kind": "mapped", "address": "100.64.23.2", "port": 40022, "by": "upnp"},
+                              {"kind": "lan", "address": "192.168.1.20", "port": 41234},
+                              {"kind": "ipv6", "address": "fd00::20", "port": 41234, "to": "sshd"}])
+        self.relay.ctl("grant", "bob", "hand1/ssh")
+        machine = self.call(bob, "GET", "/api/v1/machines/hand1", wanted=200)
+        self.assertEqual(machine["ssh_host_keys"], [key])
+        self.assertLess(abs(machine["clock_offset_s"] - 7250), 60)
+        # None of these is a public address: the relay says so without asking there.
+        reach = machine["reach"]
+        self.assertEqual((machine["route"], reach["direct"], reach["fetch"]), ("relayed", False, True))
+        self.assertEqual([(way["kind"], way["to"], way["state"]) for way in reach["candidates"]],
+                         [("mapped", "door", "failed"), ("lan", "door", "unchecked"), ("ipv6", "sshd", "failed")])
+        self.assertIn("100.64.23.2", reach["reason"])
+        said = self.bob.verb("status", "hand1").stdout
+        self.assertIn(f"\n  Direct way: none: {reach['reason']}. Streams go through the relay.\n", said)
+        self.assertRegex(said, r"\n  clock +wrong: 2 h ahead of the relay's\n")
+        self.assertRegex(said, r"\n  192\.168\.1\.20 +41234 +own network +- +- +-\n")
+        [listed] = [one for one in json.loads(self.bob.verb("list", "--json").stdout) if one["name"] == "hand1"]
+        self.assertEqual(listed["reach"], reach)
+        # Whoever may use another service of it sees the machine, but not where it lives.
+        self.relay.ctl("grant", "bob", "hand1/jupyter")
+        self.relay.ctl("revoke", "bob", "hand1/ssh")
+        machine = self.call(bob, "GET", "/api/v1/machines/hand1", wanted=200)
+        self.assertEqual({"reach", "ssh_host_keys"} & set(machine), set())
+        for address in ("100.64.23.2", "192.168.1.20", "fd00::20"):
+            self.assertNotIn(address, json.dumps(machine) + self.bob.verb("status", "hand1").stdout)
+
+    def test_the_agent_says_its_ways(self):
+        token, _ = self.token(self.bob)
+        deadline = time.monotonic() + 20.0 * STRETCH
+        while "reach" not in (machine := self.call(token, "GET", "/api/v1/machines/box1", wanted=200)):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.1)
+        # Nothing can be proved on loopback: the relay connects to public addresses only.
+        self.assertEqual((machine["route"], machine["reach"]["direct"]), ("relayed", False))
+        self.assertTrue(machine["reach"]["fetch"])
+        self.assertTrue(machine["reach"]["reason"])
+        self.assertLess(abs(machine["clock_offset_s"]), 60)
 
     def test_invites_that_make_no_sense(self):
         token, _ = self.token(self.alice)

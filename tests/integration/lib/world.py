@@ -29,6 +29,8 @@ def find_program(name):
 
 
 class Relay:
+    within = ()  # words in front of its command line: what brings it into another network
+
     def __init__(self, world, name="relay", listen=None, port=None, extra=()):
         self.world = world
         self.name = name
@@ -40,7 +42,7 @@ class Relay:
         self.start()
 
     def argv(self):
-        argv = [RELAY, "run", "--state", self.state]
+        argv = [*self.within, RELAY, "run", "--state", self.state]
         for address in self.listen:
             argv += ["--listen", address]
         return argv + ["--name", "localhost"] + self.extra
@@ -106,6 +108,8 @@ def find_url(text):
 
 
 class Agent:
+    within = ()  # as in Relay
+
     def __init__(self, world, name, relay, config="", env=None):
         self.world = world
         self.name = name
@@ -117,10 +121,12 @@ class Agent:
         self.process = None
 
     def write_config(self, config):
-        self.config.write_text(config, encoding="utf-8")
+        """No test may ask the router of the network that it happens to run in."""
+        first = "" if "port_mapping" in config else "port_mapping = off\n"
+        self.config.write_text(first + config, encoding="utf-8")
 
     def try_join(self, url):
-        return run([AGENT, "join", "--state", self.state, url])
+        return run([*self.within, AGENT, "join", "--state", self.state, url])
 
     def join(self):
         done = self.try_join(self.relay.invite_machine(self.name))
@@ -129,7 +135,7 @@ class Agent:
 
     def start(self, *services, timeout=30.0):
         """Runs it, and waits until the relay has it with these services."""
-        argv = [AGENT, "run", "--state", self.state, "--config", self.config]
+        argv = [*self.within, AGENT, "run", "--state", self.state, "--config", self.config]
         self.process = self.world.start(f"{self.name}-agent", argv, env=self.env)
         if services:
             self.relay.wait_online(self.name, *services, timeout=timeout)
@@ -147,10 +153,12 @@ class Agent:
 class Sshd:
     """A private OpenSSH server: keys only, the account that runs the test."""
 
-    def __init__(self, world, name="sshd", more=""):
+    within = ()  # as in Relay
+
+    def __init__(self, world, name="sshd", more="", port=None, listen="127.0.0.1"):
         self.world = world
         self.name = name
-        self.port = free_port()
+        self.port = port or free_port()
         self.host_key = world.key(f"{name}-host")
         self.authorized = world.path(f"{name}-authorized")
         self.authorized.touch()
@@ -160,7 +168,7 @@ class Sshd:
         # Without PAM sshd refuses an account whose password is locked; with PAM (root only) it does not.
         pam = "yes" if os.getuid() == 0 else "no"
         self.config.write_text(
-            f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {self.host_key}\nPidFile none\nUsePAM {pam}\n"
+            f"Port {self.port}\nListenAddress {listen}\nHostKey {self.host_key}\nPidFile none\nUsePAM {pam}\n"
             f"AuthorizedKeysFile {self.authorized}\nStrictModes no\nPasswordAuthentication no\n"
             "KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nMaxSessions 300\nMaxStartups 300\n"
             f"Subsystem sftp internal-sftp\n{more}\n", encoding="utf-8")
@@ -168,8 +176,8 @@ class Sshd:
         self.start()
 
     def start(self):
-        self.process = self.world.start(self.name, [find_program("sshd"), "-D", "-e", "-f", self.config],
-                                        clean_end=False)
+        self.process = self.world.start(self.name, [*self.within, find_program("sshd"), "-D", "-e", "-f",
+                                                    self.config], clean_end=False)
         self.process.wait_line("Server listening")
 
     def authorize(self, key):
@@ -180,7 +188,9 @@ class Sshd:
 class Person:
     """Somebody with a laptop: a key, and a configuration of ssh in which the relay is called `relay`."""
 
-    def __init__(self, world, name, relay, sshd=None, admin=False, known=True, more=""):
+    within = ()  # as in Relay
+
+    def __init__(self, world, name, relay, sshd=None, admin=False, known=True, more="", host="127.0.0.1"):
         self.world = world
         self.name = name
         self.relay = relay
@@ -188,7 +198,7 @@ class Person:
         self.config = world.path(f"{name}-ssh-config")
         self.known_hosts = world.path(f"{name}-known-hosts")
         self.config.write_text(
-            f"Host relay\n    HostName 127.0.0.1\n    Port {relay.port}\n    User {name}\n"
+            f"Host relay\n    HostName {host}\n    Port {relay.port}\n    User {name}\n"
             f"Host *\n    User {ME}\n    IdentityFile {self.key}\n    IdentitiesOnly yes\n    IdentityAgent none\n"
             f"    UserKnownHostsFile {self.known_hosts}\n    GlobalKnownHostsFile /dev/null\n"
             "    StrictHostKeyChecking accept-new\n    BatchMode yes\n    ControlPath none\n    ConnectTimeout 60\n"
@@ -199,7 +209,7 @@ class Person:
             sshd.authorize(self.key)
 
     def argv(self, *words, program="ssh"):
-        return [program, "-F", str(self.config), *[str(word) for word in words]]
+        return [*self.within, program, "-F", str(self.config), *[str(word) for word in words]]
 
     def ssh(self, *words, **how):
         return run(self.argv(*words), **how)

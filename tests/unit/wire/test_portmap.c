@@ -137,7 +137,7 @@ static int sandboxed(void) {
     if (try_file("/etc/passwd", O_RDONLY) == 0 || try_file("/", O_RDONLY | O_DIRECTORY) == 0 ||
         try_file("/proc/self/status", O_RDONLY) == 0 || try_file(".", O_RDONLY) == 0)
         wrong |= 1;
-    if (try_file("/tmp/portmap-test", O_WRONLY | O_CREAT) == 0 || try_file("/dev/null", O_WRONLY) == 0)
+    if (try_file("/tmp", O_WRONLY | O_TMPFILE) == 0 || try_file("/dev/null", O_WRONLY) == 0)
         wrong |= 2;
     pid_t child = fork();
     if (child == 0)

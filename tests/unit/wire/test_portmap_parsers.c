@@ -99,10 +99,9 @@ static void test_urls_that_are_bad(void **state) {
     }
     char text[600] = "http://1.2.3.4/";
     struct portmap_url url;
-    memset(text + 15, 'x', 145);
-    assert_int_equal(portmap_url_parse(text, 14 + 159, &url), 0);
-    assert_int_equal(strlen(url.path), 159 < sizeof url.path ? strlen(url.path) : 0);
     memset(text + 15, 'x', 500);
+    assert_int_equal(portmap_url_parse(text, 14 + 159, &url), 0);
+    assert_int_equal(strlen(url.path), 159);
     assert_int_equal(portmap_url_parse(text, 14 + 160, &url), SP_ETOOBIG);
     assert_int_equal(portmap_url_parse(text, 500, &url), SP_ETOOBIG);
     /* a NUL inside ends nothing */
