@@ -199,7 +199,7 @@ static bool source_is_ours(const struct agent *agent) {
 
 static void probation_over(void *ctx) {
     struct agent *agent = ctx;
-    if (!agent->conn || ssh_conn_heard(agent->conn) > agent->probation_from)
+    if (!agent->conn || ssh_conn_heard(agent->conn) >= agent->probation_from)
         return;
     log_info("the connection did not survive the change of the network");
     agent_again(agent);

@@ -10,6 +10,7 @@
 #include "sallyport/base/secret.h"
 #include "sallyport/base/str.h"
 #include "sallyport/probe/system.h"
+#include "sallyport/wire/fingerprint.h"
 
 enum { DOOR_AGAIN_MS = 15000, CLOCK_OFF_S = 30 };
 
@@ -217,18 +218,6 @@ void direct_services(struct direct *direct) {
     direct_take_aim(direct);
 }
 
-/* The fingerprint is base64 of what tickets name the machine by. */
-static int machine_id(const struct pubkey *key, uint8_t to[static TICKET_MACHINE_SIZE]) {
-    char text[BASE64URL_SIZE(TICKET_MACHINE_SIZE)];
-    size_t n = 0;
-    if (!str_starts(key->fingerprint, "SHA256:") || str_copy(text, sizeof text, key->fingerprint + 7) < 0)
-        return SP_EFORMAT;
-    for (char *at = text; *at; at++)
-        *at = *at == '+' ? '-' : *at == '/' ? '_' : *at;
-    int rc = base64url_decode(text, strlen(text), to, TICKET_MACHINE_SIZE, &n);
-    return rc == 0 && n != TICKET_MACHINE_SIZE ? SP_EFORMAT : rc;
-}
-
 static int direct_make_reach(struct direct *direct) {
     static const enum portmap_use uses[] = {PORTMAP_AUTO, PORTMAP_UPNP, PORTMAP_PCP, PORTMAP_AUTO};
     const struct agent_config *agent = direct->config.agent;
@@ -247,8 +236,8 @@ static int direct_make_reach(struct direct *direct) {
 static int direct_make(struct direct *direct) {
     struct loop *loop = direct->config.loop;
     struct visits_config visits = {.loop = loop, .find = find_service, .ctx = direct};
-    uint8_t machine[TICKET_MACHINE_SIZE];
-    int rc = machine_id(direct->config.key, machine);
+    uint8_t machine[FINGERPRINT_SIZE];
+    int rc = fingerprint_bytes(direct->config.key->fingerprint, machine);
     if (rc == 0)
         rc = gate_new(machine, &direct->clock, os_boottime_ms(), &direct->gate);
     if (rc == 0)

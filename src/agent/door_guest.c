@@ -9,6 +9,7 @@
 #include "sallyport/base/log.h"
 #include "sallyport/base/secret.h"
 #include "sallyport/base/str.h"
+#include "sallyport/wire/keepalive.h"
 #include "sallyport/wire/socket_line.h"
 
 enum {
@@ -209,7 +210,7 @@ void guest_new(struct door *door, int fd, const char *from, bool punched) {
     loop_timer_init(door->config.loop, &guest->late, guest_late, guest);
     list_append(&door->guests, &guest->link);
     door->guest_count++;
-    visits_keep(fd);
+    keepalive_set(fd, VISITS_IDLE_S);
     if (loop_fd_add(door->config.loop, &guest->watch, fd, EPOLLIN, guest_ready, guest) < 0) {
         (void)close(fd);
         guest_free(guest);

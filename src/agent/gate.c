@@ -95,7 +95,7 @@ int gate_check(struct gate *gate, enum ticket_kind kind, const char *text, size_
                struct why *why) {
     struct ticket ticket;
     int rc = gate_read(gate, kind, text, len, &ticket);
-    if (rc < 0)
+    if (rc != 0)
         return SP_ECRYPTO;
     int64_t now = relay_clock_at(gate->clock, os_boottime_ms());
     int64_t made = ticket.expires - TICKET_LIFE_S;

@@ -55,7 +55,7 @@ static void question_heard(struct question *question) {
         return;
     if (rc == 0)
         rc = door_answer_parse(question->answer, question->n, &answer, &used);
-    if (rc < 0) {
+    if (rc != 0) {
         question_finish(question, rc == SP_ETOOBIG || rc == SP_EAGAIN ? SP_EFORMAT : rc, "");
         return;
     }

@@ -160,12 +160,15 @@ static void reach_start(struct reach *reach, enum portmap_op op) {
     uint64_t deadline = op == PORTMAP_MAP ? MAP_DEADLINE_MS : op == PORTMAP_CHECK ? CHECK_DEADLINE_MS : LEAVE_MS;
     request.op = op;
     request.use = reach->config.use;
-    request.internal_port = op == PORTMAP_UNMAP ? reach->memory.portmap.internal_port : reach->world_port;
+    request.internal_port = op == PORTMAP_UNMAP ? reach->mapped_port : reach->world_port;
     request.wanted_port = reach->config.external_port ? reach->config.external_port : reach->memory.external_port;
     request.lease_s = LEASE_S;
     request.ipv6 = request.address6[0] != '\0';
     request.memory = reach->memory.portmap;
     reach->op = op;
+    if (op == PORTMAP_MAP)
+        reach->mapped_port = reach->world_port;
+    reach->left_over = false;
     int rc = reach->config.calls->start(reach->config.loop, &request, deadline, reach_answered, reach, &reach->running);
     if (rc == 0)
         return;
@@ -177,10 +180,11 @@ static void reach_start(struct reach *reach, enum portmap_op op) {
 
 static void reach_step(void *ctx) {
     struct reach *reach = ctx;
-    bool misled = reach->mapped && reach->memory.portmap.internal_port != reach->world_port;
+    bool misled = reach->mapped && reach->mapped_port != reach->world_port;
+    bool unwanted = (reach->mapped || (reach->left_over && is_router_here(reach))) && !wants_mapping(reach);
     if (reach->running)
         return;
-    if (reach->mapped && (misled || !wants_mapping(reach)))
+    if ((reach->mapped && misled) || unwanted)
         reach_start(reach, PORTMAP_UNMAP);
     else if (wants_mapping(reach))
         reach_start(reach, reach->mapped && os_boottime_ms() < reach->renew_at ? PORTMAP_CHECK : PORTMAP_MAP);
@@ -303,6 +307,8 @@ int reach_new(const struct reach_config *config, struct reach **out) {
     loop_timer_init(config->loop, &reach->tell, reach_tell, reach);
     reach_memory_load(config->state, config->boot_id, &reach->memory);
     reach->saved = reach->memory;
+    reach->left_over = reach->memory.portmap.external_port != 0;
+    reach->mapped_port = reach->memory.portmap.internal_port;
     *out = reach;
     return 0;
 }

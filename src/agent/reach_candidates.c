@@ -80,31 +80,31 @@ static bool has_kind(const struct draft *draft, enum candidate_kind kind) {
     return false;
 }
 
-/* Why there is no mapped port, or what is doubtful about it. */
+/* Why there is no mapped port, or what is doubtful about it; but for a router in front of the router. */
+static const char *trouble_text(const struct reach *reach, const struct draft *draft) {
+    bool routed = reach->net.gateway4[0] || reach->net.gateway6[0];
+    if (!reach->world_port)
+        return reach->aim_trouble;
+    if (reach->mapped)
+        return reach->map_trouble;
+    if (has_kind(draft, CANDIDATE_MAPPED) || has_kind(draft, CANDIDATE_OBSERVED))
+        return "";
+    if (!reach->config.mapping)
+        return "routers are not asked for a port (port_mapping = off)";
+    return routed ? reach->map_trouble : "this machine has no router: there is no default route";
+}
+
 static void write_trouble(const struct reach *reach, const struct draft *draft, char to[static REACH_TROUBLE_SIZE]) {
     const char *external = external_address(reach);
-    const char *text = "";
-    if (!reach->world_port)
-        text = reach->aim_trouble;
-    else if (reach->mapped && reach->map_trouble[0])
-        text = reach->map_trouble;
-    else if (reach->mapped && external[0] && !has_kind(draft, CANDIDATE_MAPPED)) {
+    const char *text = trouble_text(reach, draft);
+    if (reach->world_port && reach->mapped && !text[0] && external[0] && !has_kind(draft, CANDIDATE_MAPPED))
         (void)snprintf(
             to, REACH_TROUBLE_SIZE,
             "the router's own address %s is %s: there is another NAT in front of it, so nothing from outside "
             "arrives here",
             external, address_scope_words(address_scope(external)));
-        return;
-    } else if (reach->mapped || has_kind(draft, CANDIDATE_MAPPED) || has_kind(draft, CANDIDATE_OBSERVED))
-        text = "";
-    else if (!reach->config.mapping)
-        text = "routers are not asked for a port (port_mapping = off)";
-    else if (!reach->net.gateway4[0] && !reach->net.gateway6[0])
-        text = "this machine has no router: there is no default route";
     else
-        text = reach->map_trouble;
-    to[0] = '\0';
-    (void)str_copy(to, REACH_TROUBLE_SIZE, text);
+        (void)snprintf(to, REACH_TROUBLE_SIZE, "%s", text);
 }
 
 static const struct candidate *find_same(const struct reach *reach, const struct candidate *candidate) {

@@ -25,10 +25,12 @@ struct reach {
     struct portmap *running;
     enum portmap_op op; /* what is running */
     bool mapped;
-    bool no_router; /* nobody answers there */
-    bool suspect;   /* the network may be another one: one failure is enough */
-    bool again;     /* once more when the one that runs is over */
-    bool had_one;   /* this network's router has given a mapping */
+    uint16_t mapped_port; /* ours, that it leads to */
+    bool left_over;       /* the mapping in memory is of an earlier start, which did not take it away */
+    bool no_router;       /* nobody answers there */
+    bool suspect;         /* the network may be another one: one failure is enough */
+    bool again;           /* once more when the one that runs is over */
+    bool had_one;         /* this network's router has given a mapping */
     bool leaving;
     unsigned failures;
     uint64_t renew_at; /* os_boottime_ms */

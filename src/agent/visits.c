@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,10 +12,11 @@
 #include "sallyport/base/log.h"
 #include "sallyport/base/str.h"
 #include "sallyport/domain/name.h"
+#include "sallyport/wire/keepalive.h"
 #include "sallyport/wire/splice.h"
 #include "service_dial.h"
 
-enum { VISITS_MAX = 512, CONNECT_MS = 10000, IDLE_S = 30 };
+enum { VISITS_MAX = 512, CONNECT_MS = 10000 };
 
 struct visits {
     struct visits_config config;
@@ -31,18 +31,10 @@ struct visit {
     struct loop_fd service; /* while it connects */
     struct loop_timer late;
     struct splice *splice;
-    bool greet, ending;
+    bool greet;
     char user[SP_NAME_SIZE], name[SP_NAME_SIZE];
     char from[INET6_ADDRSTRLEN];
 };
-
-void visits_keep(int fd) {
-    int on = 1, idle = IDLE_S;
-    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &idle, sizeof idle);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-}
 
 int visits_new(const struct visits_config *config, struct visits **out) {
     struct visits *visits = calloc(1, sizeof *visits);
@@ -151,7 +143,7 @@ void visits_open(struct visits *visits, const struct visitor *visitor, int fd) {
     loop_timer_init(visits->config.loop, &visit->late, visit_late, visit);
     list_append(&visits->list, &visit->link);
     visits->count++;
-    visits_keep(fd);
+    keepalive_set(fd, VISITS_IDLE_S);
     int rc = visit_start(visit);
     if (rc == SP_ENOENT)
         visit_fail(visit, "no such service of kind ssh is published");
@@ -160,9 +152,6 @@ void visits_open(struct visits *visits, const struct visitor *visitor, int fd) {
 }
 
 static void visit_end(struct visit *visit) {
-    if (visit->ending)
-        return;
-    visit->ending = true;
     if (visit->splice)
         splice_close(visit->splice); /* visit_over follows */
     else

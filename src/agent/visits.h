@@ -9,6 +9,8 @@
 #include "sallyport/base/err.h"
 #include "sallyport/base/loop.h"
 
+enum { VISITS_IDLE_S = 30 }; /* for keepalive.h: a person's ssh may be stopped for as long as he likes */
+
 struct visits;
 
 struct visit_place {
@@ -42,8 +44,5 @@ void visits_open(struct visits *visits, const struct visitor *visitor, int fd);
 void visits_end(struct visits *visits, const char *user, const char *service);
 /* How many there are. */
 size_t visits_count(const struct visits *visits);
-
-/* Makes the kernel notice that the peer has vanished; one that is merely stopped is kept for as long as it likes. */
-void visits_keep(int fd);
 
 #endif

@@ -31,6 +31,8 @@ static bool is_needed(const struct race *race, const struct race_result *result)
     const struct memory_entry *entry = &race->entry;
     if (!race->entry_known)
         return false;
+    if (race->relay_address[0] && strcmp(race->relay_address, memory_relay(race->memory)) != 0)
+        return true;
     if (entry->route != result->route || os_realtime_s() - entry->used > REMEMBER_AGAIN_S)
         return true;
     if (is_own_way(result->route) && !way_same(&entry->way, &race->ways[result->way].at))
@@ -166,10 +168,23 @@ static void after_run(struct race *race, const struct race_result *result) {
     secret_wipe(&answer, sizeof answer);
 }
 
-/* The child has no part in the stream, nor in anything that somebody waits for the end of. */
-static void let_go(int fd) {
+static bool is_way(const struct race *race, int fd) {
+    for (size_t i = 0; i < race->way_count; i++) {
+        if (race->ways[i].fd == fd)
+            return true;
+    }
+    return false;
+}
+
+/* The child has no part in the stream, nor in anything that somebody waits for the end of: it keeps nothing open but the
+ * ways that did not win. */
+static void let_go(const struct race *race) {
+    enum { DESCRIPTORS_MAX = 1024 };
     (void)setsid();
-    net_close(&fd);
+    for (int fd = STDERR_FILENO + 1; fd < DESCRIPTORS_MAX; fd++) {
+        if (!is_way(race, fd))
+            (void)close(fd);
+    }
     int null = open("/dev/null", O_RDWR);
     for (int i = STDIN_FILENO; null >= 0 && i <= STDERR_FILENO; i++)
         (void)dup2(null, i);
@@ -184,8 +199,7 @@ void after_start(struct race *race, const struct race_result *result) {
     pid_t child = fork();
     if (child != 0)
         return;
-    let_go(result->fd);
-    net_close(&race->relay_fd);
+    let_go(race);
     race->cli->verbose = false;
     after_run(race, result);
     _exit(0);

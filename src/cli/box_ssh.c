@@ -11,8 +11,8 @@ static void add_command(struct words *options, const char *key, const struct wor
     buf_init(&safe);
     int rc = words_line(command, &line);
     const char *text = rc ? NULL : buf_string(&line);
-    for (const char *at = text; at && *at && !rc; at++)
-        rc = buf_append(&safe, *at == '%' ? "%%" : at, *at == '%' ? 2 : 1);
+    if (text)
+        rc = words_percent(&safe, text);
     const char *done = text && !rc ? buf_string(&safe) : NULL;
     if (done)
         words_addf(options, "%s=%s%s", key, done, tail);

@@ -234,6 +234,11 @@ static int cli_run(struct cli *cli, int argc, char **argv) {
         why_set(&why, "there is no home folder to keep anything in: give --state DIR");
         return cli_fail(&why, SP_ENOENT);
     }
+    if (strstr(cli->state, "${") || strstr(cli->self, "${")) {
+        why_set(&why, "ssh takes the ${ in %s for a variable: use another folder",
+                strstr(cli->state, "${") ? cli->state : cli->self);
+        return cli_fail(&why, SP_EINVAL);
+    }
     if (command && argc > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0))
         return cli_verb_help(command);
     if (!command || command->joined) {

@@ -77,6 +77,9 @@ int relay_verb(const struct cli *cli, const char *const *verb, size_t count, str
 /* box_ssh.c. Appends `ssh` with all options that lead to a machine by the best route: proxy command, host keys. Then
  * the caller's own options, then BOX or USER@BOX, then a command. */
 void box_argv(const struct cli *cli, struct words *words, const char *box);
+/* Before box_argv, so that nobody is asked to trust a fingerprint: the first time, the relay is asked for the machine's
+ * host keys. 0, also when it knows none; as ask_relay. */
+int box_learn_keys(const struct cli *cli, const char *box, struct why *why);
 
 /* asking.c. Asks the relay for the ways to a service: at its door when that can be done, else over SSH. The machine's
  * host keys and our ask key are kept. SP_EDENIED: why has the relay's answer (offline since ..., no such machine);

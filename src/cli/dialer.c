@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +14,10 @@
 #include "sallyport/base/os.h"
 #include "sallyport/base/str.h"
 
-/* What the thread works on; it goes to whoever reads the pipe. */
+/* What the thread works on. Whoever has done with it last frees it: the thread may outlive the dialer, or the other way
+ * round. */
 struct lookup {
+    atomic_int users;
     char host[256];
     char port[8];
     int fd;
@@ -22,6 +25,11 @@ struct lookup {
     struct net_address list[DIALER_MAX];
     size_t count;
 };
+
+static void lookup_leave(struct lookup *lookup) {
+    if (atomic_fetch_sub(&lookup->users, 1) == 1)
+        free(lookup);
+}
 
 /* The families take turns, beginning with what the system prefers (RFC 8305 section 4). */
 static void lookup_take(struct lookup *lookup, const struct addrinfo *found) {
@@ -43,16 +51,14 @@ static void *lookup_run(void *ctx) {
     struct lookup *lookup = ctx;
     struct addrinfo *found = NULL;
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
-    void *parcel = lookup; /* the pointer itself goes through the pipe */
     int fd = lookup->fd;
     lookup->error = getaddrinfo(lookup->host, lookup->port, &hints, &found);
     if (!lookup->error) {
         lookup_take(lookup, found);
         freeaddrinfo(found);
     }
-    if (write(fd, &parcel, sizeof parcel) != (ssize_t)sizeof parcel)
-        free(lookup); /* nobody waits any more */
-    (void)close(fd);
+    lookup_leave(lookup);
+    (void)close(fd); /* which is how it is told */
     return NULL;
 }
 
@@ -70,7 +76,7 @@ int net_lookup(const char *host, uint16_t port, int family, struct net_address *
 }
 
 /* SP_ESYS, SP_ENOMEM. */
-static int lookup_start(const char *host, uint16_t port, int *fd) {
+static int lookup_start(const char *host, uint16_t port, struct lookup **out, int *fd) {
     int pipes[2];
     pthread_t thread;
     struct lookup *lookup = calloc(1, sizeof *lookup);
@@ -86,6 +92,7 @@ static int lookup_start(const char *host, uint16_t port, int *fd) {
     (void)fcntl(pipes[0], F_SETFD, FD_CLOEXEC);
     (void)fcntl(pipes[1], F_SETFD, FD_CLOEXEC);
     lookup->fd = pipes[1];
+    atomic_init(&lookup->users, 2);
     if (pthread_create(&thread, NULL, lookup_run, lookup)) {
         (void)close(pipes[0]);
         (void)close(pipes[1]);
@@ -94,6 +101,7 @@ static int lookup_start(const char *host, uint16_t port, int *fd) {
     }
     (void)pthread_detach(thread);
     *fd = pipes[0];
+    *out = lookup;
     return 0;
 }
 
@@ -118,7 +126,7 @@ void dialer_init(struct dialer *dialer, const char *host, uint16_t port, const c
     }
     if (hint[0] && net_parse(hint, port, &address) == 0)
         dialer_add(dialer, &address);
-    if (lookup_start(host, port, &dialer->lookup))
+    if (lookup_start(host, port, &dialer->asked, &dialer->lookup))
         dialer->lookup_error = EAI_SYSTEM;
 }
 
@@ -127,26 +135,26 @@ static void dialer_drop(struct dialer *dialer) {
         net_close(&dialer->fds[i]);
 }
 
+static void dialer_forget(struct dialer *dialer) {
+    if (dialer->asked)
+        lookup_leave(dialer->asked);
+    dialer->asked = NULL;
+    net_close(&dialer->lookup);
+}
+
 void dialer_fini(struct dialer *dialer) {
     dialer_drop(dialer);
-    net_close(&dialer->lookup);
+    dialer_forget(dialer);
 }
 
 static void dialer_look(struct dialer *dialer) {
     struct pollfd set = {.fd = dialer->lookup, .events = POLLIN};
-    void *parcel = NULL;
     if (dialer->lookup < 0 || poll(&set, 1, 0) <= 0)
         return;
-    if (read(dialer->lookup, &parcel, sizeof parcel) == (ssize_t)sizeof parcel) {
-        struct lookup *lookup = parcel;
-        for (size_t i = 0; i < lookup->count; i++)
-            dialer_add(dialer, &lookup->list[i]);
-        dialer->lookup_error = lookup->error;
-        free(lookup);
-    } else {
-        dialer->lookup_error = EAI_SYSTEM;
-    }
-    net_close(&dialer->lookup);
+    for (size_t i = 0; i < dialer->asked->count; i++)
+        dialer_add(dialer, &dialer->asked->list[i]);
+    dialer->lookup_error = dialer->asked->error;
+    dialer_forget(dialer);
 }
 
 /* The first that is connected; -1 when none is yet. */

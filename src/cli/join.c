@@ -51,8 +51,17 @@ static int read_url(char *to, size_t size, struct why *why) {
         why_set(why, "no join URL came on standard input");
         return SP_EFORMAT;
     }
-    to[strcspn(to, "\r\n")] = '\0';
     return 0;
+}
+
+/* What was copied from a mail may have blanks and line ends around it. */
+static void trim(char *text) {
+    static const char blanks[] = " \t\r\n";
+    size_t begin = strspn(text, blanks), len = strlen(text);
+    while (len > begin && strchr(blanks, text[len - 1]))
+        len--;
+    memmove(text, text + begin, len - begin);
+    text[len - begin] = '\0';
 }
 
 /* The private key: the one that was named, or one of our own, made if need be. Its public half's line in `line`. */
@@ -98,9 +107,10 @@ static int prepare_key(const struct cli *cli, const char *identity, char path[st
 /* ssh to join@RELAY, which lets any key in, and with the relay's host key checked by ourselves. */
 static void join_words(const struct cli *cli, const struct join_url *url, const char *key, struct words *words) {
     struct words command;
-    struct buf line;
+    struct buf line, safe;
     words_init(&command);
     buf_init(&line);
+    buf_init(&safe);
     cli_self(cli, &command, "known-hosts");
     words_add(&command, "--relay");
     words_add(&command, url->fingerprint);
@@ -110,8 +120,7 @@ static void join_words(const struct cli *cli, const struct join_url *url, const 
     words_add(words, "-T");
     words_add(words, "-p");
     words_addf(words, "%u", (unsigned)url->port);
-    words_add(words, "-i");
-    words_add(words, key);
+    words_file(words, "-oIdentityFile=", key);
     static const char *const options[] = {
         "-oIdentitiesOnly=yes",
         "-oUserKnownHostsFile=none",
@@ -128,11 +137,14 @@ static void join_words(const struct cli *cli, const struct join_url *url, const 
         words_add(words, options[i]);
     words->rc = words->rc ? words->rc : words_line(&command, &line);
     if (!words->rc)
-        words_addf(words, "-oKnownHostsCommand=%s %%f %%H %%t %%K", buf_string(&line));
+        words->rc = words_percent(&safe, buf_string(&line));
+    if (!words->rc)
+        words_addf(words, "-oKnownHostsCommand=%s %%f %%H %%t %%K", buf_string(&safe));
     words_addf(words, "join@%s", url->host);
     words_add(words, "join");
     words_fini(&command);
     buf_fini(&line);
+    buf_fini(&safe);
 }
 
 /* What the relay said: our name there. */
@@ -236,7 +248,7 @@ static int join_url(struct cli *cli, const struct join_url *url, const char *ide
 int cli_join(struct cli *cli, int argc, char **argv) {
     struct join_url url;
     struct why why = {""};
-    char text[JOIN_URL_SIZE + 8];
+    char text[JOIN_URL_SIZE + 64];
     const char *identity = NULL;
     if (argc > 1 && strcmp(argv[0], "--identity") == 0) {
         identity = argv[1];
@@ -246,8 +258,10 @@ int cli_join(struct cli *cli, int argc, char **argv) {
     if (argc != 1)
         return cli_usage("join", "join wants the line of the invite: join 'sallyport://...'");
     int rc = strcmp(argv[0], "-") == 0 ? read_url(text, sizeof text, &why) : str_copy(text, sizeof text, argv[0]);
-    if (!rc)
+    if (!rc) {
+        trim(text);
         rc = join_url_parse(text, &url, &why);
+    }
     secret_wipe(text, sizeof text);
     if (!rc)
         rc = join_url(cli, &url, identity, &why);

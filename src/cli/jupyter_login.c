@@ -16,9 +16,10 @@
 
 enum { LIST_MAX = 262144, LIST_MS = 60000, ANSWER_MS = 20000, COOKIE_MAX = 4096 };
 
-/* Read by `sh -s`, so that nothing has to be quoted for whatever shell the user has there. A file is left behind by a
- * server that was killed: its process is looked for. */
-static const char script[] = "for dir in \"$JUPYTER_RUNTIME_DIR\" \"${JUPYTER_DATA_DIR:-/nowhere}/runtime\" "
+/* Read by `sh -s`, so that nothing has to be quoted for whatever shell the user has there. What his login prints comes
+ * before the first line. A file is left behind by a server that was killed: its process is looked for. */
+static const char script[] = "printf '\\n--\\n'\n"
+                             "for dir in \"$JUPYTER_RUNTIME_DIR\" \"${JUPYTER_DATA_DIR:-/nowhere}/runtime\" "
                              "\"${XDG_DATA_HOME:-/nowhere}/jupyter/runtime\" \"$HOME/.local/share/jupyter/runtime\" "
                              "\"$HOME/Library/Jupyter/runtime\"; do\n"
                              "  for file in \"$dir\"/jpserver-*.json \"$dir\"/nbserver-*.json; do\n"
@@ -73,6 +74,9 @@ int jupyter_list_get(const struct cli *cli, const char *box, uint16_t port, stru
     int status = 0;
     struct process_talk talk = {
         .input = script, .n = sizeof script - 1, .out = &text, .max = LIST_MAX, .deadline_ms = LIST_MS};
+    int rc = box_learn_keys(cli, box, why);
+    if (rc)
+        return rc;
     words_init(&words);
     buf_init(&text);
     box_argv(cli, &words, box);
@@ -82,7 +86,7 @@ int jupyter_list_get(const struct cli *cli, const char *box, uint16_t port, stru
         words_add(&words, *word);
     words_add(&words, box);
     words_add(&words, "exec sh -s");
-    int rc = words.rc ? words.rc : process_talk(&words, &talk, &status);
+    rc = words.rc ? words.rc : process_talk(&words, &talk, &status);
     if (!rc && status != 0)
         rc = SP_EDENIED;
     if (rc)

@@ -10,6 +10,8 @@
 #include "sallyport/base/str.h"
 
 bool listing_has_ssh(const struct json_t *machine) {
+    if (!json_is_true(json_object_get(machine, "online")))
+        return true;
     const json_t *services = json_object_get(machine, "services");
     for (size_t i = 0; i < json_array_size(services); i++) {
         const char *name = json_string_value(json_object_get(json_array_get(services, i), "name"));

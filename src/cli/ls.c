@@ -55,8 +55,10 @@ static int ls_table(const struct cli *cli, const json_t *machines, struct buf *o
                           "grant %s BOX\n",
                           cli->client.user);
     table_init(&table, sizeof headings / sizeof headings[0], headings);
-    for (size_t i = 0; i < json_array_size(machines) && !rc; i++)
-        rc = ls_row(cli, json_array_get(machines, i), &table);
+    for (size_t i = 0; i < json_array_size(machines) && !rc; i++) {
+        if (name_check(text_of(json_array_get(machines, i), "name"), NULL) == 0)
+            rc = ls_row(cli, json_array_get(machines, i), &table);
+    }
     if (!rc)
         rc = table_print(&table, 0, out);
     table_fini(&table);
@@ -121,6 +123,21 @@ static int status_json(const struct cli *cli, struct buf *text, struct why *why)
     return rc;
 }
 
+/* The relay's text for a terminal: a line that is not clean loses what could steer it. */
+static void clean_lines(struct buf *text) {
+    for (size_t at = 0; at < text->len;) {
+        char *line = (char *)text->data + text->start + at;
+        const char *end = memchr(line, '\n', text->len - at);
+        size_t len = end ? (size_t)(end - line) : text->len - at;
+        bool clean = str_is_clean(line, len);
+        for (size_t i = 0; !clean && i < len; i++) {
+            if (line[i] < ' ' || line[i] > '~')
+                line[i] = '?';
+        }
+        at += len + 1;
+    }
+}
+
 static int status_box(const struct cli *cli, const char *box, struct why *why) {
     const char *const verb[] = {"status", box, "--json"};
     struct buf text;
@@ -130,6 +147,7 @@ static int status_box(const struct cli *cli, const char *box, struct why *why) {
     if (!rc && cli->json) {
         rc = status_json(cli, &text, why);
     } else if (!rc) {
+        clean_lines(&text);
         rc = cli_print(&text);
         listing_last_way(cli, box, last, sizeof last);
         (void)printf("\nlast from here: %s\n", last[0] ? last : "not yet on this network");

@@ -50,7 +50,8 @@ void net_wait(struct net_waits *waits);
 /* A connection to a host by name. */
 enum { DIALER_MAX = 8, DIALER_MS = 10000, DIALER_NEXT_MS = 250 };
 struct dialer {
-    int lookup; /* the answer of the thread that looks the name up comes here; -1: it came */
+    int lookup;           /* ends when the thread that looks the name up has done so; -1: it has */
+    struct lookup *asked; /* what it works on; NULL: nothing */
     struct net_address list[DIALER_MAX];
     size_t count, begun;
     int fds[DIALER_MAX];

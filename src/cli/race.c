@@ -123,6 +123,12 @@ static int race_step(struct race *race, struct race_result *result, struct why *
         why_set(why, "%s", race->answer.error);
         return SP_EDENIED;
     }
+    if (race->answered && !race->learned) {
+        int rc = asking_learn(race->cli, &race->answer, why);
+        if (rc)
+            return rc;
+        race->learned = true;
+    }
     if (ways_win(race, &result->way, &result->fd) == 0) {
         result->route = race->ways[result->way].route;
         return 0;
@@ -153,19 +159,8 @@ int race_run(struct race *race, struct race_result *out, struct why *why) {
         return rc;
     begin_remembered(race);
     relay_begin(race);
-    bool learned = false;
-    while ((rc = race_step(race, &result, why)) == SP_EAGAIN || (rc == 0 && race->answered && !learned)) {
+    while ((rc = race_step(race, &result, why)) == SP_EAGAIN) {
         struct net_waits waits;
-        if (race->answered && !learned && !race->answer.error[0]) {
-            learned = true;
-            int kept = asking_learn(race->cli, &race->answer, why);
-            if (kept) {
-                net_close(&result.fd);
-                return kept;
-            }
-        }
-        if (rc == 0)
-            break;
         net_waits_init(&waits, os_monotonic_ms() + RACE_ANSWER_MS);
         ways_wait(race, &waits);
         relay_wait(race, &waits);

@@ -65,6 +65,7 @@ struct race {
     int relay_fd;
     uint64_t relay_until;
     bool redialed;
+    bool moved; /* it is no longer where it was last time */
     struct why relay_why;
     uint8_t line[DOOR_ANSWER_MAX];
     size_t line_len;
@@ -77,6 +78,7 @@ struct race {
 
     struct answer answer;
     bool answered;
+    bool learned; /* what the answer brings is kept, and the machine's host keys are as they were */
     uint64_t answered_at;
     bool ticket_used; /* the one for the machine's door */
 };

@@ -24,11 +24,27 @@ static void relay_fail(struct race *race, const char *reason) {
     race->relay = RELAY_FAILED;
 }
 
+/* By its name, and at first also where it was last time. */
 static void relay_dial(struct race *race) {
     const struct client *client = &race->cli->client;
     race->relay = RELAY_DIALING;
     race->line_len = 0;
-    dialer_init(&race->dialer, client->host, client->port, memory_relay(race->memory));
+    dialer_init(&race->dialer, client->host, client->port, race->moved ? "" : memory_relay(race->memory));
+}
+
+/* What answers does not answer as our relay does. Another machine may have its address now: true, when its name is to
+ * be asked first. */
+static bool relay_may_have_moved(struct race *race) {
+    struct net_address numeric;
+    bool remembered = strcmp(race->relay_address, memory_relay(race->memory)) == 0 &&
+                      net_parse(race->cli->client.host, race->cli->client.port, &numeric) != 0;
+    if (race->moved || !remembered)
+        return false;
+    cli_debug(race->cli, "relay: %s does not answer as it should, looking for it by its name", race->relay_address);
+    race->moved = true;
+    net_close(&race->relay_fd);
+    relay_dial(race);
+    return true;
 }
 
 void relay_begin(struct race *race) {
@@ -100,6 +116,8 @@ static void relay_take_answer(struct race *race, const struct door_answer *answe
             return;
         }
     }
+    if (relay_may_have_moved(race))
+        return;
     cli_debug(race->cli, "relay: its door does not know our key any more, asking over SSH");
     asking_forget(race->cli);
     relay_ask_by_ssh(race);
@@ -113,7 +131,7 @@ static int relay_line(struct race *race, struct door_answer *answer, const char 
         return rc;
     if (rc == 0)
         rc = door_answer_parse(race->line, race->line_len, answer, &used);
-    if (rc)
+    if (rc && !relay_may_have_moved(race))
         relay_fail(race, closed);
     race->line_len = 0;
     return rc;

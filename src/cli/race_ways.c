@@ -93,6 +93,7 @@ static void way_connected(struct race *race, struct way *way) {
         cli_debug(race->cli, "%s %s port %u: connected to sshd", route_name(way->route), way->at.address,
                   (unsigned)way->at.port);
         way->phase = WAY_READY;
+        way->until = UINT64_MAX;
     } else if (door_say(way->fd, DOOR_KNOCK, way->knock)) {
         way_fail(race, way, "the connection was closed");
     } else {

@@ -16,18 +16,12 @@ void relay_argv(const struct cli *cli, struct words *words) {
     words_add(words, "none");
     words_add(words, "-p");
     words_addf(words, "%u", (unsigned)client->port);
-    words_add(words, "-i");
     if (client->identity[0])
-        words_add(words, client->identity);
-    else
-        words_addf(words, "%s/id_ed25519", cli->state);
-    struct buf quoted; /* ssh takes several files there, so a blank in the path needs quotes */
-    buf_init(&quoted);
-    if (os_path(path, sizeof path, cli->state, "relay_known_hosts") || words_quote(&quoted, path))
-        words->rc = SP_ETOOBIG;
-    else
-        words_addf(words, "-oUserKnownHostsFile=%s", buf_string(&quoted));
-    buf_fini(&quoted);
+        words_file(words, "-oIdentityFile=", client->identity);
+    else if (os_path(path, sizeof path, cli->state, "id_ed25519") == 0)
+        words_file(words, "-oIdentityFile=", path);
+    if (os_path(path, sizeof path, cli->state, "relay_known_hosts") == 0)
+        words_file(words, "-oUserKnownHostsFile=", path);
     /* A key of our own has no passphrase to be asked for; one that was brought may have. */
     words_addf(words, "-oBatchMode=%s", client->identity[0] ? "no" : "yes");
     static const char *const options[] = {

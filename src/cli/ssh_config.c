@@ -38,13 +38,17 @@ static int add_host(const struct cli *cli, const char *box, struct buf *out) {
     return rc;
 }
 
-int ssh_config_text(const struct cli *cli, const struct json_t *machines, struct buf *out) {
+int ssh_config_text(const struct cli *cli, const struct json_t *machines, const struct buf *own, struct buf *out) {
     int rc =
         buf_printf(out, "# Written by `sallyport ssh-config`, and anew by each `sallyport ls`: changes get lost.\n");
     for (size_t i = 0; i < json_array_size(machines) && !rc; i++) {
         const json_t *machine = json_array_get(machines, i);
         const char *name = json_string_value(json_object_get(machine, "name"));
-        if (name && name_check(name, NULL) == 0 && listing_has_ssh(machine))
+        if (!name || name_check(name, NULL) || !listing_has_ssh(machine))
+            continue;
+        if (buf_len(own) && ssh_config_names((const char *)buf_head(own), buf_len(own), name))
+            rc = buf_printf(out, "\n# %s is left out: your own configuration has a Host of that name.\n", name);
+        else
             rc = add_host(cli, name, out);
     }
     return rc;
@@ -66,15 +70,26 @@ static int write_own(const char *path, struct buf *text, struct why *why) {
     return rc;
 }
 
+/* What the user has written himself, beside our file; nothing when there is none. */
+static void read_users(const char *own, struct buf *out) {
+    char path[CLI_PATH_SIZE];
+    const char *slash = strrchr(own, '/');
+    if (slash && snprintf(path, sizeof path, "%.*s/config", (int)(slash - own), own) < (int)sizeof path)
+        (void)os_read_file(path, CONFIG_MAX, out);
+}
+
 int ssh_config_refresh(const struct cli *cli, const struct json_t *machines, struct why *why) {
-    struct buf text;
+    struct buf text, own;
     if (!cli->client.ssh_config[0])
         return 0;
     buf_init(&text);
-    int rc = ssh_config_text(cli, machines, &text);
+    buf_init(&own);
+    read_users(cli->client.ssh_config, &own);
+    int rc = ssh_config_text(cli, machines, &own, &text);
     if (!rc)
         rc = write_own(cli->client.ssh_config, &text, why);
     buf_fini(&text);
+    buf_fini(&own);
     return rc;
 }
 
@@ -163,37 +178,41 @@ int ssh_config_remove(struct cli *cli, const char *dir, struct why *why) {
     return rc;
 }
 
-static int config_write(struct cli *cli, const char *dir, struct buf *text, struct why *why) {
-    struct places places;
+static int config_write(struct cli *cli, const struct places *places, struct buf *text, struct why *why) {
     bool changed;
-    int rc = find_places(dir, &places, why);
+    int rc = write_own(places->own, text, why);
     if (!rc)
-        rc = write_own(places.own, text, why);
-    if (!rc)
-        rc = edit_user(&places, places.include, true, &changed, why);
-    if (!rc && strcmp(cli->client.ssh_config, places.own) != 0) {
-        rc = str_copy(cli->client.ssh_config, sizeof cli->client.ssh_config, places.own);
+        rc = edit_user(places, places->include, true, &changed, why);
+    if (!rc && strcmp(cli->client.ssh_config, places->own) != 0) {
+        rc = str_copy(cli->client.ssh_config, sizeof cli->client.ssh_config, places->own);
         if (!rc)
             rc = client_save(cli->state, &cli->client, why);
     }
+    bool usual = strcmp(places->include, own_name) == 0;
     if (!rc)
         (void)printf("%s has your machines, and is included by %s. Now plain ssh goes the best route: ssh%s%s BOX\n",
-                     places.own, places.user, strcmp(places.include, own_name) == 0 ? "" : " -F ",
-                     strcmp(places.include, own_name) == 0 ? "" : places.user);
+                     places->own, places->user, usual ? "" : " -F ", usual ? "" : places->user);
     return rc;
 }
 
 static int config_make(struct cli *cli, const char *dir, bool print, struct why *why) {
     json_t *machines = NULL;
-    struct buf text;
+    struct places places;
+    struct buf text, own;
     buf_init(&text);
-    int rc = listing_get(cli, &machines, why);
+    buf_init(&own);
+    int rc = find_places(dir, &places, why);
     if (!rc)
-        rc = ssh_config_text(cli, machines, &text);
+        rc = listing_get(cli, &machines, why);
+    if (!rc) {
+        read_users(places.own, &own);
+        rc = ssh_config_text(cli, machines, &own, &text);
+    }
     if (!rc)
-        rc = print ? cli_print(&text) : config_write(cli, dir, &text, why);
+        rc = print ? cli_print(&text) : config_write(cli, &places, &text, why);
     json_decref(machines);
     buf_fini(&text);
+    buf_fini(&own);
     return rc;
 }
 

@@ -68,3 +68,28 @@ bool ssh_config_without(const char *text, size_t len, const char *file, struct b
         return false;
     return buf_append(out, text, begin) == 0 && buf_append(out, text + next, len - next) == 0;
 }
+
+static bool is_blank(char c) {
+    return c == ' ' || c == '\t' || c == '=' || c == '"' || c == '\r';
+}
+
+bool ssh_config_names(const char *text, size_t len, const char *name) {
+    size_t n = strlen(name);
+    for (size_t at = 0; at < len;) {
+        const char *end = memchr(text + at, '\n', len - at);
+        size_t stop = end ? (size_t)(end - text) : len;
+        bool host = false;
+        for (size_t word = at, next, count = 0; word < stop; word = next, count++) {
+            while (word < stop && is_blank(text[word]))
+                word++;
+            for (next = word; next < stop && !is_blank(text[next]);)
+                next++;
+            if (count == 0)
+                host = next - word == 4 && strncasecmp(text + word, "host", 4) == 0;
+            else if (host && next - word == n && memcmp(text + word, name, n) == 0)
+                return true;
+        }
+        at = stop + 1;
+    }
+    return false;
+}

@@ -1,12 +1,14 @@
 #include "tunnel.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "loopback.h"
 
-enum { LOGIN_S = 30, PAUSE_MIN_S = 1, PAUSE_MAX_S = 30 };
+enum { LOGIN_S = 30, CARRIES_S = 10, PAUSE_MIN_S = 1, PAUSE_MAX_S = 30 };
 
 int tunnel_choose_port(uint16_t wanted, uint16_t usual, uint16_t *out, struct why *why) {
     int fd, rc = loopback_listen(wanted ? wanted : usual, &fd, out);
@@ -58,6 +60,22 @@ static pid_t start_ssh(struct tunnel *tunnel, bool by_sshd) {
     return pid;
 }
 
+/* Whether it leads anywhere: an sshd may let its user in and forward nothing. Every web server says something to this. */
+static bool carries(const struct tunnel *tunnel) {
+    char request[256], byte;
+    int fd;
+    if (tunnel->service.kind != SERVICE_HTTP)
+        return true;
+    if (loopback_dial(tunnel->local, CARRIES_S, &fd))
+        return false;
+    int n = snprintf(request, sizeof request, "HEAD %s HTTP/1.0\r\nHost: 127.0.0.1:%u\r\n\r\n", tunnel->service.path,
+                     (unsigned)tunnel->local);
+    ssize_t got = send(fd, request, (size_t)n, 0) == n ? recv(fd, &byte, 1, 0) : 0;
+    bool slow = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+    (void)close(fd);
+    return got > 0 || slow;
+}
+
 /* Starts one way and waits until it stands: its process; 0 when the command is to end; or what failed. */
 static pid_t set_up(struct tunnel *tunnel, bool by_sshd) {
     pid_t pid = start_ssh(tunnel, by_sshd), ended;
@@ -68,7 +86,10 @@ static pid_t set_up(struct tunnel *tunnel, bool by_sshd) {
     switch (watch_next(&tunnel->watch, LOGIN_S, &ended, &status)) {
     case WATCH_IS_READY:
         tunnel->by_sshd = by_sshd;
-        return pid;
+        if (!by_sshd || carries(tunnel))
+            return pid;
+        watch_end(&tunnel->watch, pid);
+        return SP_EDENIED;
     case WATCH_STOPPED:
         return 0;
     default:
@@ -81,11 +102,15 @@ static pid_t set_up(struct tunnel *tunnel, bool by_sshd) {
 static int live(struct tunnel *tunnel, void (*ready)(void *ctx, struct tunnel *tunnel), void *ctx, bool *up) {
     pid_t pid = SP_ECLOSED, ended = 0;
     int status, rc = SP_ECLOSED;
+    struct why why = {""};
+    if (tunnel->try_sshd && box_learn_keys(tunnel->cli, tunnel->box, &why))
+        cli_debug(tunnel->cli, "%s", why.text);
     watch_init(&tunnel->watch);
     if (tunnel->try_sshd)
         pid = set_up(tunnel, true);
     if (pid < 0 && tunnel->try_sshd)
-        cli_say("no login on %s by ssh: going through the relay instead", tunnel->box);
+        cli_say("%s %s by ssh: going through the relay instead", pid == SP_EDENIED ? "no forwarding on" : "no login on",
+                tunnel->box);
     if (pid < 0)
         pid = set_up(tunnel, false);
     if (pid > 0) {

@@ -61,6 +61,29 @@ int words_quote(struct buf *to, const char *word) {
     return rc ? rc : buf_append(to, "'", 1);
 }
 
+int words_percent(struct buf *to, const char *text) {
+    int rc = 0;
+    for (; *text && !rc; text++)
+        rc = buf_append(to, *text == '%' ? "%%" : text, *text == '%' ? 2 : 1);
+    return rc;
+}
+
+void words_file(struct words *words, const char *option, const char *path) {
+    struct buf quoted, safe;
+    buf_init(&quoted);
+    buf_init(&safe);
+    int rc = words_quote(&quoted, path);
+    const char *text = rc ? NULL : buf_string(&quoted);
+    rc = text ? words_percent(&safe, text) : SP_ENOMEM;
+    const char *done = rc ? NULL : buf_string(&safe);
+    if (done)
+        words_addf(words, "%s%s", option, done);
+    else
+        words->rc = words->rc ? words->rc : SP_ENOMEM;
+    buf_fini(&quoted);
+    buf_fini(&safe);
+}
+
 int words_line(const struct words *words, struct buf *to) {
     int rc = words->rc;
     for (size_t i = 0; i < words->count && !rc; i++) {

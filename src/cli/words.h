@@ -17,8 +17,14 @@ void words_fini(struct words *words);
 void words_add(struct words *words, const char *word);
 void words_addf(struct words *words, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* An option of ssh whose value is the path of a file: quoted, and with each % doubled, since ssh replaces what begins
+ * with one. */
+void words_file(struct words *words, const char *option, const char *path);
+
 /* Appends the word so that a POSIX shell, ssh and the relay read it back as one. SP_ENOMEM. */
 int words_quote(struct buf *to, const char *word);
+/* Appends the text with each % doubled. SP_ENOMEM. */
+int words_percent(struct buf *to, const char *text);
 /* All words quoted, with blanks between. */
 int words_line(const struct words *words, struct buf *to);
 

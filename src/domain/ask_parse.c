@@ -61,7 +61,7 @@ out:
     return rc;
 }
 
-/* Of a route, or to something, that is not known here: left out. */
+/* Of a route, or to something, that is not known here: left out, and what was written is written over. */
 static bool read_way(const json_t *object, struct answer_way *way) {
     char route[16], to[16];
     if (!jsonline_text(object, "route", route, sizeof(route)) || !jsonline_text(object, "to", to, sizeof(to)))
@@ -89,11 +89,7 @@ static void read_bytes(const json_t *object, const char *member, size_t n, char 
 static void read_lists(const json_t *object, struct answer *answer) {
     const json_t *ways = json_object_get(object, "ways"), *keys = json_object_get(object, "host_keys");
     for (size_t i = 0; i < json_array_size(ways) && answer->way_count < CANDIDATES_MAX; i++) {
-        struct answer_way *way = &answer->ways[answer->way_count];
-        if (read_way(json_array_get(ways, i), way))
-            answer->way_count++;
-        else
-            memset(way, 0, sizeof(*way));
+        answer->way_count += read_way(json_array_get(ways, i), &answer->ways[answer->way_count]);
     }
     for (size_t i = 0; i < json_array_size(keys) && answer->host_key_count < ASK_HOST_KEYS_MAX; i++) {
         const json_t *key = json_array_get(keys, i);

@@ -28,10 +28,10 @@ static bool is_whole(const struct ticket *ticket) {
 }
 
 static uint8_t *put_name(uint8_t *at, const char *name) {
-    size_t len = strlen(name);
-    *at++ = (uint8_t)len;
-    memcpy(at, name, len);
-    return at + len;
+    *at++ = (uint8_t)strlen(name);
+    while (*name)
+        *at++ = (uint8_t)*name++;
+    return at;
 }
 
 int ticket_pack(const struct ticket *ticket, uint8_t to[static TICKET_BODY_MAX], size_t *n) {
@@ -104,8 +104,7 @@ int ticket_from_text(const char *text, uint8_t body[static TICKET_BODY_MAX], siz
     uint8_t whole[TICKET_BODY_MAX + TICKET_SIGNATURE_SIZE];
     size_t got = 0;
     int rc = SP_EFORMAT;
-    if (strlen(text) >= TICKET_TEXT_SIZE || base64url_decode(text, strlen(text), whole, sizeof(whole), &got) ||
-        got <= TICKET_SIGNATURE_SIZE)
+    if (base64url_decode(text, strlen(text), whole, sizeof(whole), &got) || got <= TICKET_SIGNATURE_SIZE)
         goto out;
     *n = got - TICKET_SIGNATURE_SIZE;
     memcpy(body, whole, *n);

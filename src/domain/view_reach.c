@@ -55,12 +55,11 @@ const char *view_reach_reason(const struct view_reach *reach) {
     return "its agent offers none";
 }
 
+/* As in the link, with the words that go without saying there. */
 static json_t *candidate_json(const struct candidate *candidate) {
-    json_t *object = json_pack("{s:s, s:s, s:i, s:s, s:s}", "kind", candidate_kind_name(candidate->kind), "address",
-                               candidate->address, "port", (int)candidate->port, "to",
-                               candidate->to_sshd ? "sshd" : "door", "state", candidate_state_name(candidate->state));
-    if (object && jsonline_set_text(object, "by", candidate->by) &&
-        jsonline_set_text(object, "text", candidate->text) && jsonline_set_time(object, "checked", candidate->checked))
+    json_t *object = candidate_to_json(candidate);
+    if (object && !json_object_set_new(object, "to", json_string(candidate->to_sshd ? "sshd" : "door")) &&
+        !json_object_set_new(object, "state", json_string(candidate_state_name(candidate->state))))
         return object;
     json_decref(object);
     return NULL;

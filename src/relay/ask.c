@@ -32,9 +32,18 @@ static bool has_failed(const struct ask *ask, const struct candidate *candidate)
     return false;
 }
 
-static void add_way(struct answer *answer, const struct candidate *candidate) {
+/* Does it lead there without leaving the asker's own network? */
+static bool is_near(const struct asker *asker, const struct machine_live *live, const struct candidate *candidate) {
+    if (!asker->address[0])
+        return false;
+    return candidate->kind == CANDIDATE_LAN    ? candidate_same_network(asker->address, live->observed)
+           : candidate->kind == CANDIDATE_IPV6 ? candidate_same_network(asker->address, candidate->address)
+                                               : false;
+}
+
+static void add_way(struct answer *answer, const struct candidate *candidate, bool lan) {
     struct answer_way *way = &answer->ways[answer->way_count++];
-    way->lan = candidate->kind == CANDIDATE_LAN;
+    way->lan = lan;
     way->port = candidate->port;
     way->to_sshd = candidate->to_sshd;
     memcpy(way->address, candidate->address, sizeof way->address);
@@ -43,7 +52,7 @@ static void add_way(struct answer *answer, const struct candidate *candidate) {
 /* Addresses at home are for those who are there; all others have to be proved. Says whether one leads there directly. */
 static bool add_ways(struct relay *relay, struct machine_live *live, const struct asker *asker, const struct ask *ask,
                      struct answer *answer) {
-    bool near = asker->address[0] && candidate_same_network(asker->address, live->observed), direct = false;
+    bool direct = false;
     int64_t now = os_realtime_s();
     for (size_t i = 0; i < live->reach.count; i++) {
         const struct candidate *candidate = &live->reach.list[i];
@@ -52,11 +61,12 @@ static bool add_ways(struct relay *relay, struct machine_live *live, const struc
                 proofs_again(relay->proofs, live, i);
             continue;
         }
-        bool proved = candidate->state == CANDIDATE_VERIFIED && now - candidate->checked < PROOF_GOOD_S;
-        if (candidate->kind == CANDIDATE_LAN ? !near : !proved)
-            continue;
-        direct |= candidate->kind != CANDIDATE_LAN;
-        add_way(answer, candidate);
+        bool proved = candidate->kind != CANDIDATE_LAN && candidate->state == CANDIDATE_VERIFIED &&
+                      now - candidate->checked < PROOF_GOOD_S;
+        bool near = is_near(asker, live, candidate);
+        direct |= proved;
+        if (proved || near)
+            add_way(answer, candidate, near);
     }
     return direct;
 }

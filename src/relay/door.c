@@ -10,6 +10,8 @@
 #include "sallyport/base/secret.h"
 #include "sallyport/wire/socket_line.h"
 
+enum { DRAINS_PER_TURN = 64 };
+
 static void caller_hear(struct caller *caller);
 
 /* Its socket is no more ours to close when it was taken. */
@@ -56,6 +58,29 @@ static int caller_limit(struct caller *caller) {
     return loop_timer_set(&caller->timer, left < DOOR_LINE_MS ? left : DOOR_LINE_MS);
 }
 
+/* Reads what nobody wants any more. */
+static void caller_drain(struct caller *caller) {
+    uint8_t bytes[4096];
+    ssize_t n;
+    for (int i = 0; i < DRAINS_PER_TURN; i++) {
+        n = recv(caller->watch.fd, bytes, sizeof bytes, 0);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        if (n <= 0)
+            break;
+    }
+    caller_drop(caller);
+}
+
+/* Closed with bytes unread, it would be reset, and the answer could get lost on its way. */
+static void caller_part(struct caller *caller) {
+    caller->over = true;
+    if (shutdown(caller->watch.fd, SHUT_WR) < 0 || loop_timer_set(&caller->timer, OVER_MS) < 0)
+        caller_drop(caller);
+    else
+        caller_drain(caller);
+}
+
 /* Writes what the socket takes. True when all is written and the caller still there. */
 static bool caller_flush(struct caller *caller) {
     while (buf_len(&caller->out)) {
@@ -70,13 +95,10 @@ static bool caller_flush(struct caller *caller) {
         }
         buf_consume(&caller->out, (size_t)n);
     }
-    if (caller->leaving) {
-        /* What came unread would turn the close into a reset, which takes the answer with it. */
-        (void)shutdown(caller->watch.fd, SHUT_WR);
-        caller_drop(caller);
-        return false;
-    }
-    return true;
+    if (!caller->leaving)
+        return true;
+    caller_part(caller);
+    return false;
 }
 
 void caller_say(struct caller *caller, bool ok, const char *text, bool last) {
@@ -156,7 +178,9 @@ static void caller_ready(void *ctx, uint32_t events) {
         }
         return;
     }
-    if (caller_flush(caller))
+    if (caller->over)
+        caller_drain(caller);
+    else if (caller_flush(caller))
         caller_hear(caller);
 }
 

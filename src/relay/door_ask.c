@@ -4,6 +4,7 @@
 #include "door_local.h"
 #include "sallyport/base/secret.h"
 #include "sallyport/base/str.h"
+#include "sallyport/wire/fingerprint.h"
 
 static const char ask_bound[] = "sallyport ask 1";
 static const char answer_bound[] = "sallyport answer 1";
@@ -12,12 +13,12 @@ static const char answer_bound[] = "sallyport answer 1";
 struct questioner {
     struct key_owner owner;
     struct policy_subject subject;
-    char fingerprint[64];
+    char fingerprint[FINGERPRINT_TEXT_SIZE];
     uint8_t key[SEALED_KEY_SIZE];
 };
 
 static int find_questioner(struct relay *relay, const char *text, size_t len, struct questioner *out) {
-    uint8_t print[TICKET_MACHINE_SIZE];
+    uint8_t print[FINGERPRINT_SIZE];
     size_t n;
     if (base64url_decode(text, len, print, sizeof print, &n) < 0 || n != sizeof print)
         return SP_EFORMAT;

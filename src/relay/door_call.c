@@ -1,9 +1,11 @@
 /* From a ticket to the machine that it is for: what it allows now, and how the machine is called to the door. */
+#include <stdio.h>
 #include <string.h>
 
 #include "door_local.h"
 #include "sallyport/base/os.h"
 #include "sallyport/base/str.h"
+#include "sallyport/wire/fingerprint.h"
 
 const struct service *door_service(const struct machine_live *live, const struct policy_subject *subject,
                                    const char *name) {
@@ -17,9 +19,18 @@ const struct service *door_service(const struct machine_live *live, const struct
     return NULL;
 }
 
+void door_object(struct relay *relay, const struct ticket *ticket, char to[static DOOR_OBJECT_SIZE]) {
+    char print[FINGERPRINT_TEXT_SIZE];
+    struct key_owner owner = {.kind = KEY_OWNER_NONE};
+    fingerprint_text(ticket->machine, print);
+    if (store_key_find(relay->store, print, &owner) < 0 || owner.kind != KEY_OWNER_MACHINE)
+        (void)str_copy(owner.name, sizeof owner.name, "?");
+    (void)snprintf(to, DOOR_OBJECT_SIZE, "%s/%s", owner.name, ticket->service);
+}
+
 /* The machine whose key the ticket names, if it is that key's connection that is there. */
 static struct machine_live *find_live(struct relay *relay, const struct ticket *ticket) {
-    char print[64];
+    char print[FINGERPRINT_TEXT_SIZE];
     struct key_owner owner;
     fingerprint_text(ticket->machine, print);
     if (store_key_find(relay->store, print, &owner) < 0 || owner.kind != KEY_OWNER_MACHINE)
@@ -43,7 +54,8 @@ int door_check(struct relay *relay, const struct ticket *ticket, struct door_rig
     const struct service *service = door_service(right.live, &subject, ticket->service);
     policy_subject_fini(&subject);
     if (!service) {
-        why_set(why, "%s has no service %s that you may reach by a ticket", right.live->name, ticket->service);
+        why_set(why, "%s has no service %s that you may reach", right.live->name,
+                ticket->service[0] ? ticket->service : "of kind ssh");
         return SP_EDENIED;
     }
     if (ticket->service[0] && !service->up) {
@@ -64,8 +76,8 @@ static int check_room(struct door *door, const struct door_right *right, struct 
         user += wait->user_id == right->user.id;
         machine += wait->machine_id == right->live->id;
     }
-    if (all < WAITS_MAX && user < WAITS_PER_USER && machine < WAITS_PER_MACHINE &&
-        door->spliced_count < door->spliced_max)
+    if (all < WAITS_MAX && user < WAITS_PER_USER && user + spliced_of(door, right->user.id) < SPLICED_PER_USER &&
+        machine < WAITS_PER_MACHINE && door->spliced_count < door->spliced_max)
         return 0;
     why_set(why, "too many streams are being opened: try again in a moment");
     return SP_EBUSY;

@@ -13,10 +13,12 @@ enum {
     DOOR_TOTAL_MS = 30000, /* ... and all of one connection's */
     DOOR_QUESTIONS = 16,   /* of one connection */
     DOOR_PER_ADDRESS = 128,
+    OVER_MS = 3000,  /* for the other side's end */
     WAIT_MS = 10000, /* for a machine that was called */
     WAITS_MAX = 1024,
     WAITS_PER_USER = 32,
     WAITS_PER_MACHINE = 64,
+    SPLICED_PER_USER = 256,
     NONCES = 2048, /* of sealed questions that are not answered twice */
 };
 
@@ -43,7 +45,8 @@ struct caller {
     uint8_t line[DOOR_LINE_MAX]; /* what is here of a question */
     size_t line_len;
     struct buf out;
-    bool leaving; /* it is over when `out` is written */
+    bool leaving; /* it is over when `out` is written ... */
+    bool over;    /* ... and is: what still comes is thrown away until its end */
     struct wait wait;
 };
 
@@ -72,6 +75,9 @@ struct door_right {
     struct user user;
     struct machine_live *live;
 };
+/* What it is for, as the audit calls it: "box1/ssh". */
+#define DOOR_OBJECT_SIZE (2 * SP_NAME_SIZE + 2)
+void door_object(struct relay *relay, const struct ticket *ticket, char to[static DOOR_OBJECT_SIZE]);
 int door_check(struct relay *relay, const struct ticket *ticket, struct door_right *out, struct why *why);
 /* Is there a service of kind ssh with that name ("": any) on the machine that this user may reach? NULL: none. */
 const struct service *door_service(const struct machine_live *live, const struct policy_subject *subject,
@@ -88,6 +94,8 @@ void door_raw(struct caller *caller, const char *argument);   /* spliced.c */
 void door_serve(struct caller *caller, const char *argument); /* spliced.c */
 void door_punch(struct caller *caller, const char *argument); /* punch.c */
 
+/* How many streams of this user are spliced. */
+size_t spliced_of(struct door *door, int64_t user_id);
 /* What is spliced ends. */
 void spliced_hang_up(struct door *door);
 

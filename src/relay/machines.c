@@ -7,7 +7,8 @@
 #include "sallyport/base/os.h"
 #include "sallyport/base/secret.h"
 #include "sallyport/base/str.h"
-#include "tickets.h"
+#include "sallyport/wire/fingerprint.h"
+#include "sallyport/wire/pubkey.h"
 
 enum { CLOCK_OFF_S = 60 };
 
@@ -166,7 +167,24 @@ void machine_set_described(struct machine_live *machine, struct service *list, s
         machine_describe(machine, &machine->forwards[i]);
 }
 
+/* Only what is a key, and of it only type and blob: clients take these lines for files of known hosts. */
+static void machine_clean_host_keys(char **keys, size_t *count) {
+    size_t kept = 0;
+    for (size_t i = 0; i < *count; i++) {
+        struct pubkey key;
+        int n = pubkey_parse(keys[i], &key, NULL) < 0
+                    ? -1
+                    : snprintf(keys[i], strlen(keys[i]) + 1, "%s %s", key.type, key.base64);
+        if (n > 0)
+            keys[kept++] = keys[i];
+        else
+            free(keys[i]);
+    }
+    *count = kept;
+}
+
 void machine_set_host_keys(struct machine_live *machine, char **keys, size_t count) {
+    machine_clean_host_keys(keys, &count);
     for (size_t i = 0; i < machine->host_key_count; i++)
         free(machine->host_keys[i]);
     free(machine->host_keys);

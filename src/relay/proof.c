@@ -26,6 +26,7 @@ struct running {
     struct list link;
     struct proofs *proofs;
     int64_t machine_id;
+    uint8_t door_key[32];
     struct candidate candidate;
     struct proof *proof;
 };
@@ -35,6 +36,7 @@ struct proofs {
     struct own *own;
     struct list running;
     size_t count;
+    bool stopped;
     struct loop_timer look;
 };
 
@@ -74,6 +76,9 @@ static void proved(void *ctx, enum candidate_state state, const char *text) {
     struct proofs *proofs = running->proofs;
     struct machine_live *live = machine_find(proofs->relay, running->machine_id);
     struct candidate *candidate = find_candidate(live, &running->candidate);
+    /* An agent that was started anew has another door: what was found is not about that one. */
+    if (candidate && memcmp(live->reach.door_key, running->door_key, sizeof running->door_key) != 0)
+        candidate = NULL;
     list_remove(&running->link);
     proofs->count--;
     if (candidate)
@@ -117,6 +122,7 @@ static int start(struct proofs *proofs, struct machine_live *live, const struct 
     running->proofs = proofs;
     running->machine_id = live->id;
     running->candidate = *candidate;
+    memcpy(running->door_key, live->reach.door_key, sizeof running->door_key);
     int rc = tickets_issue(proofs->relay->tickets, &ticket, os_realtime_s(), config.ticket);
     if (rc == 0)
         rc = proof_start(&config, &running->proof);
@@ -151,13 +157,13 @@ static void look_at(struct proofs *proofs, struct machine_live *live, const char
         if (running_of(proofs, live->id, candidate, &same) >= RUNNING_PER_MACHINE || same)
             continue;
         live->prove_at[i] = now + AGAIN_MS;
+        live->proofs_spent++;
         if (candidate_may_prove(candidate, live->observed, own, &why) < 0) {
             why.text[sizeof candidate->text - 1] = '\0';
             settle(proofs, live, candidate, CANDIDATE_FAILED, why.text);
             live->prove_at[i] = NEVER;
             continue;
         }
-        live->proofs_spent++;
         int rc = start(proofs, live, candidate);
         if (rc < 0)
             log_warn("cannot prove %s port %u of %s: %s", candidate->address, candidate->port, live->name,
@@ -180,6 +186,8 @@ static void proofs_look(void *ctx) {
     uint64_t now = loop_now(proofs->relay->loop);
     const char *const *own = NULL;
     size_t cursor = 0;
+    if (proofs->stopped)
+        return;
     (void)loop_timer_set(&proofs->look, LOOK_MS);
     for (struct machine_live *live; (live = map_next(machines, &cursor, NULL));) {
         if (!any_due(live, now))
@@ -244,16 +252,24 @@ int proofs_new(struct relay *relay, struct proofs **out) {
     return 0;
 }
 
-void proofs_free(struct proofs *proofs) {
+void proofs_stop(struct proofs *proofs) {
     struct list *node, *tmp;
     if (!proofs)
         return;
+    proofs->stopped = true;
     loop_timer_stop(&proofs->look);
     list_foreach (node, tmp, &proofs->running) {
         struct running *running = list_item(node, struct running, link);
         proof_cancel(running->proof);
+        list_remove(&running->link);
         free(running);
     }
+}
+
+void proofs_free(struct proofs *proofs) {
+    if (!proofs)
+        return;
+    proofs_stop(proofs);
     own_free(proofs->own);
     free(proofs);
 }

@@ -10,7 +10,9 @@ struct link_reach;
 struct proofs;
 
 int proofs_new(struct relay *relay, struct proofs **out);
-void proofs_free(struct proofs *proofs); /* NULL is allowed */
+/* Nothing more is proved; loop_drain follows, then proofs_free. NULL is allowed for both. */
+void proofs_stop(struct proofs *proofs);
+void proofs_free(struct proofs *proofs);
 
 /* What the machine said of its door: takes the place of what is known, and is proved. What was found at a candidate
  * that is still the same stays. */

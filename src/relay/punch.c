@@ -45,8 +45,10 @@ void door_punch(struct caller *caller, const char *argument) {
     }
     if (rc == 0)
         rc = door_call(caller, TICKET_PUNCH, &ticket, &right, &why);
-    if (rc < 0) {
-        log_info("no meeting at the door for %s: %s", caller->text, why.text);
-        caller_say(caller, false, why.text, true);
-    }
+    if (rc == 0)
+        return;
+    log_info("no meeting at the door for %s: %s", caller->text, why.text);
+    caller_say(caller, false, why.text, true);
+    if (user)
+        caller_say(user, false, why.text, true);
 }

@@ -243,11 +243,12 @@ void relay_free(struct relay *relay) {
         return;
     loop_timer_stop(&relay->tick);
     listener_free(relay->listener);
-    proofs_free(relay->proofs);
+    proofs_stop(relay->proofs);
     door_hang_up(relay->door);
     relay_hang_up(relay);
     loop_drain(relay->loop);
     door_free(relay->door);
+    proofs_free(relay->proofs);
     tickets_free(relay->tickets);
     local_server_free(relay->local);
     web_free(relay->web);

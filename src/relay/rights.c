@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "relay_local.h"
@@ -82,7 +83,21 @@ bool relay_was_lost(const struct relay *relay, int64_t user_id, int64_t made) {
     return false;
 }
 
+/* More was lost than is remembered: streams of all users end, and those who may come again will. */
+static void tell_all_losses(struct relay *relay, struct machine_live *live) {
+    struct user *users = NULL;
+    size_t count = 0;
+    if (store_user_list(relay->store, &users, &count) < 0)
+        return;
+    for (size_t i = 0; i < count; i++)
+        link_tell_end(live, users[i].name, "");
+    free(users);
+}
+
 void relay_tell_losses(struct relay *relay, struct machine_live *live) {
+    const struct loss *oldest = &relay->losses[relay->loss_next];
+    if (oldest->when && oldest->when >= live->last_seen)
+        tell_all_losses(relay, live);
     for (size_t i = 0; i < LOSSES_MAX; i++) {
         const struct loss *loss = &relay->losses[(relay->loss_next + i) % LOSSES_MAX];
         if (loss->when && loss->when >= live->last_seen)

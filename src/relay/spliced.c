@@ -1,6 +1,4 @@
 /* Streams that a machine fetches at the door and that are joined there, in the kernel. */
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +7,7 @@
 #include "door_local.h"
 #include "sallyport/base/os.h"
 #include "sallyport/base/str.h"
+#include "sallyport/wire/keepalive.h"
 #include "sallyport/wire/splice.h"
 
 static const char ok_line[] = "SALLY1 ok\n";
@@ -34,10 +33,10 @@ static void spliced_done(void *ctx) {
     free(spliced);
 }
 
-static void refuse(struct caller *caller, const struct ticket *ticket, const char *machine, const char *text) {
+static void refuse(struct caller *caller, const struct ticket *ticket, const char *text) {
     struct relay *relay = caller->door->relay;
-    char object[SP_NAME_SIZE * 2 + 8];
-    (void)snprintf(object, sizeof object, "%.31s/%.31s", machine, ticket->service);
+    char object[DOOR_OBJECT_SIZE];
+    door_object(relay, ticket, object);
     relay->counters.spliced_refused++;
     relay_audit(relay, ticket->user, "reach", object, "refused", text);
     log_info("%s from %s was refused %s at the door: %s", ticket->user, caller->text, object, text);
@@ -49,39 +48,23 @@ void door_raw(struct caller *caller, const char *argument) {
     struct door_right right;
     struct ticket ticket;
     struct why why = {""};
-    char object[SP_NAME_SIZE * 2 + 8];
+    char object[DOOR_OBJECT_SIZE];
     int rc = tickets_redeem(relay->tickets, argument, TICKET_STREAM, os_realtime_s(), &ticket, &why);
     if (rc == SP_EFORMAT || rc == SP_ECRYPTO) {
         relay->counters.spliced_refused++;
         caller_say(caller, false, why.text, true);
         return;
     }
+    if (rc == 0)
+        rc = door_check(relay, &ticket, &right, &why);
+    if (rc == 0)
+        rc = door_call(caller, TICKET_SERVE, &ticket, &right, &why);
     if (rc < 0) {
-        refuse(caller, &ticket, "?", why.text);
+        refuse(caller, &ticket, why.text);
         return;
     }
-    rc = door_check(relay, &ticket, &right, &why);
-    if (rc < 0) {
-        refuse(caller, &ticket, "?", why.text);
-        return;
-    }
-    rc = door_call(caller, TICKET_SERVE, &ticket, &right, &why);
-    if (rc < 0) {
-        refuse(caller, &ticket, right.live->name, why.text);
-        return;
-    }
-    (void)snprintf(object, sizeof object, "%.31s/%.31s", right.live->name, ticket.service);
+    door_object(relay, &ticket, object);
     relay_audit(relay, ticket.user, "reach", object, "ok", caller->text);
-}
-
-/* A laptop may sleep and a service may take nothing for as long as they like: only silence counts, no closed window
- * (tcp(7) TCP_USER_TIMEOUT would count it). */
-static void keep_alive(int fd, unsigned idle_s) {
-    int on = 1, idle = (int)idle_s, probes = 3;
-    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &idle, sizeof idle);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
 }
 
 /* Fresh sockets take a line at once, or are not worth waiting for. */
@@ -97,8 +80,10 @@ static void join(struct caller *user, struct caller *machine) {
     struct wait wait = user->wait;
     int a = caller_take(user), b = caller_take(machine);
     int rc = spliced ? 0 : SP_ENOMEM;
-    keep_alive(a, PERSON_IDLE_S);
-    keep_alive(b, MACHINE_IDLE_S);
+    /* A laptop may be stopped, and a service take nothing, for as long as they like: no TCP_USER_TIMEOUT, which would
+     * count a closed window, too. */
+    keepalive_set(a, PERSON_IDLE_S);
+    keepalive_set(b, MACHINE_IDLE_S);
     if (rc == 0 && (!say_ok(a) || !say_ok(b)))
         rc = SP_ECLOSED;
     if (rc == 0)
@@ -135,7 +120,7 @@ void door_serve(struct caller *caller, const char *argument) {
     }
     /* Rights may have ended while the machine was called. */
     if (door_check(relay, &ticket, &right, &why) < 0) {
-        refuse(user, &ticket, user->wait.machine, why.text);
+        refuse(user, &ticket, why.text);
         caller_say(caller, false, "nobody waits for this stream any more", true);
         return;
     }
@@ -159,6 +144,14 @@ void spliced_check_rights(struct door *door) {
                  spliced->machine);
         splice_close(spliced->splice);
     }
+}
+
+size_t spliced_of(struct door *door, int64_t user_id) {
+    struct list *node, *tmp;
+    size_t count = 0;
+    list_foreach (node, tmp, &door->spliced)
+        count += list_item(node, struct spliced, link)->user_id == user_id;
+    return count;
 }
 
 void spliced_end_user(struct door *door, int64_t user_id) {

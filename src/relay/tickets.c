@@ -129,21 +129,3 @@ int tickets_ask_key(const struct tickets *tickets, int64_t user_id, const char *
     int n = snprintf(message, sizeof message, "sallyport ask %" PRId64 " %s", user_id, fingerprint);
     return n < 0 || (size_t)n >= sizeof message ? SP_ECRYPTO : signing_mac(tickets->seed, message, (size_t)n, key);
 }
-
-static const char fingerprint_begin[] = "SHA256:";
-
-int fingerprint_bytes(const char *text, uint8_t bytes[static TICKET_MACHINE_SIZE]) {
-    char url[BASE64URL_SIZE(TICKET_MACHINE_SIZE)];
-    size_t n;
-    if (!str_starts(text, fingerprint_begin) || str_copy(url, sizeof url, text + sizeof fingerprint_begin - 1) < 0)
-        return SP_EFORMAT;
-    for (char *at = url; *at; at++) /* the two alphabets of RFC 4648 differ in these */
-        *at = (char)(*at == '+' ? '-' : *at == '/' ? '_' : *at);
-    int rc = base64url_decode(url, strlen(url), bytes, TICKET_MACHINE_SIZE, &n);
-    return rc < 0 || n != TICKET_MACHINE_SIZE ? SP_EFORMAT : 0;
-}
-
-void fingerprint_text(const uint8_t bytes[static TICKET_MACHINE_SIZE], char text[static 64]) {
-    (void)str_copy(text, 64, fingerprint_begin);
-    base64_encode(text + sizeof fingerprint_begin - 1, bytes, TICKET_MACHINE_SIZE);
-}

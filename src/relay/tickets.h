@@ -30,8 +30,4 @@ int tickets_redeem(struct tickets *tickets, const char *text, enum ticket_kind k
 int tickets_ask_key(const struct tickets *tickets, int64_t user_id, const char *fingerprint,
                     uint8_t key[static SEALED_KEY_SIZE]);
 
-/* "SHA256:..." as bytes, and back. SP_EFORMAT. */
-int fingerprint_bytes(const char *text, uint8_t bytes[static TICKET_MACHINE_SIZE]);
-void fingerprint_text(const uint8_t bytes[static TICKET_MACHINE_SIZE], char text[static 64]);
-
 #endif

@@ -56,11 +56,13 @@ static void portmap_exited(void *ctx, uint32_t events) {
         return;
     }
     ssize_t n = recv(portmap->socket, bytes, sizeof bytes, MSG_DONTWAIT);
-    if (n <= 0 || portmap_result_read(&portmap->request, bytes, (size_t)n, &result) != 0)
-        portmap_broken(portmap,
-                       n > 0 ? "the router's answers make no sense"
-                             : "what the router answered made the port mapper fail: it was ended",
+    if (WIFEXITED(status) && WEXITSTATUS(status) == PORTMAP_EXIT_SANDBOX)
+        portmap_broken(portmap, "this system does not let the port mapper be locked in: routers are not asked",
                        &result);
+    else if (n <= 0)
+        portmap_broken(portmap, "what the router answered made the port mapper fail: it was ended", &result);
+    else if (portmap_result_read(&portmap->request, bytes, (size_t)n, &result) != 0)
+        portmap_broken(portmap, "the router's answers make no sense", &result);
     void (*done)(void *ctx, const struct portmap_result *result) = portmap->done;
     void *done_ctx = portmap->ctx;
     portmap_free(portmap);

@@ -17,6 +17,9 @@ struct portmap_message {
     struct portmap_request request;
 };
 
+/* How a child ends that could not be locked in; nothing was asked. */
+enum { PORTMAP_EXIT_SANDBOX = 3 };
+
 /* Whether a request makes sense; in the child, which trusts nobody. */
 bool portmap_request_is_valid(const struct portmap_request *request);
 /* Whether n bytes from the child are a result that answers `request`: copied to *out then, else SP_EFORMAT. */

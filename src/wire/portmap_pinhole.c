@@ -64,7 +64,7 @@ static bool pinhole_is_gateway(const struct pinhole_search *search, const struct
 
 /* One answer: the gateway's own, with a description at one of its global addresses. */
 static bool pinhole_read(const struct pinhole_search *search, struct portmap_url *url) {
-    struct sockaddr_storage from;
+    struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
     socklen_t len = sizeof from;
     char bytes[2048];
     struct portmap_ssdp ssdp;

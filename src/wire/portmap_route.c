@@ -119,7 +119,7 @@ static void route_default(int family, struct route_best *best) {
 static void route_own_address6(char to[static INET6_ADDRSTRLEN]) {
     const int wish = 2; /* IPV6_PREFER_SRC_PUBLIC (RFC 5014): no address that is gone tomorrow */
     struct sockaddr_in6 far = {.sin6_family = AF_INET6, .sin6_port = htons(9)};
-    struct sockaddr_storage own;
+    struct sockaddr_storage own = {.ss_family = AF_UNSPEC};
     socklen_t len = sizeof own;
     far.sin6_addr.s6_addr[0] = 0x20;
     far.sin6_addr.s6_addr[15] = 1;

@@ -1,10 +1,12 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -114,11 +116,22 @@ static void sandbox_leave_files(void) {
         errno = 0;
 }
 
-static int sandbox_drop_rights(void) {
-    if (geteuid() != 0)
-        return 0;
-    sandbox_leave_files();
-    if (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0 || setresuid(NOBODY, NOBODY, NOBODY) != 0)
+/* Another user, when we are root. A root without the right to become one (a container) keeps its name, and loses its
+ * capabilities as everybody does: *kept. */
+static int sandbox_drop_rights(bool *kept) {
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{.effective = 0}};
+    *kept = false;
+    if (geteuid() == 0) {
+        sandbox_leave_files();
+        if (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0 ||
+            setresuid(NOBODY, NOBODY, NOBODY) != 0) {
+            if (errno != EPERM && errno != EINVAL) /* EINVAL: that user does not exist in a user namespace */
+                return SP_ESYS;
+            *kept = true;
+        }
+    }
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 || syscall(SYS_capset, &head, none) != 0)
         return SP_ESYS;
     return 0;
 }
@@ -141,6 +154,7 @@ static void sandbox_landlock(void) {
     (void)close((int)fd);
 }
 
+/* SP_ENOENT: not on this kernel. */
 static int sandbox_filter(void) {
 #ifdef SANDBOX_ARCH
     enum { DENIED = sizeof sandbox_denied / sizeof sandbox_denied[0], SIZE = 2 * DENIED + 16 };
@@ -166,17 +180,19 @@ static int sandbox_filter(void) {
     code[n++] = (struct sock_filter)BPF_STMT(leave, SECCOMP_RET_ERRNO | EPERM);
     code[n] = (struct sock_filter)BPF_STMT(leave, SECCOMP_RET_ALLOW);
     const struct sock_fprog program = {.len = (unsigned short)(n + 1), .filter = code};
-    /* A kernel without it still has the rest. */
-    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0 && errno != EINVAL)
-        return SP_ESYS;
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0)
+        return 0;
+    return errno == EINVAL ? SP_ENOENT : SP_ESYS;
+#else
+    return SP_ENOENT;
 #endif
-    return 0;
 }
 
 int portmap_sandbox(void) {
     if (prctl(PR_SET_DUMPABLE, 0) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return SP_ESYS;
-    int rc = sandbox_drop_rights();
+    bool kept;
+    int rc = sandbox_drop_rights(&kept);
     if (rc == 0)
         rc = sandbox_limit();
     /* After the change of user, which forgets it. */
@@ -185,5 +201,7 @@ int portmap_sandbox(void) {
     if (rc != 0)
         return rc;
     sandbox_landlock();
-    return sandbox_filter();
+    rc = sandbox_filter();
+    /* A kernel without filters still has the rest; but something has to keep a root's name from being of use. */
+    return rc == SP_ENOENT && !kept ? 0 : rc;
 }

@@ -123,20 +123,29 @@ static void worker_map(struct portmap_work *work) {
     }
 }
 
+/* Only a pinhole. PCP is asked for it again, which changes nothing when it is there; UPnP is not: its search takes too
+ * long. */
+static void worker_check_pinhole(struct portmap_work *work) {
+    struct portmap_memory *memory = &work->result.memory;
+    if (memory->pinhole[0] == '\0' || strcmp(memory->pinhole, work->request->address6) != 0)
+        return;
+    if (memory->pinhole_id == 0)
+        portmap_pinhole_open(work);
+    if (memory->pinhole[0])
+        work->result.outcome = PORTMAP_OK;
+}
+
 static void worker_check(struct portmap_work *work) {
     const struct portmap_memory *memory = &work->result.memory;
     work->result.outcome = PORTMAP_LOST;
-    if (memory->external_port == 0) {
-        /* only a pinhole, which nobody can be asked after */
-        if (memory->pinhole[0] && strcmp(memory->pinhole, work->request->address6) == 0)
-            work->result.outcome = PORTMAP_OK;
-    } else if (memory->protocol == PORTMAP_BY_PCP) {
+    if (memory->external_port == 0)
+        worker_check_pinhole(work);
+    else if (memory->protocol == PORTMAP_BY_PCP)
         portmap_pcp_check(work);
-    } else if (memory->protocol == PORTMAP_BY_NATPMP) {
+    else if (memory->protocol == PORTMAP_BY_NATPMP)
         portmap_natpmp_check(work);
-    } else {
+    else
         portmap_upnp_check(work);
-    }
 }
 
 static void worker_unmap(struct portmap_work *work) {
@@ -180,7 +189,7 @@ int portmap_worker_main(int argc, char **argv) {
         return -1;
     (void)alarm(WAIT_S); /* the parent's deadline is the true one: should it be gone, this ends us */
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || portmap_sandbox() != 0)
-        return 1;
+        return PORTMAP_EXIT_SANDBOX;
     memset(&message, 0, sizeof message);
     if (recv(0, &message, sizeof message, MSG_TRUNC) != (ssize_t)sizeof message ||
         !portmap_request_is_valid(&message.request))

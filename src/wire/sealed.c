@@ -70,8 +70,6 @@ int sealed_open(const uint8_t key[static SEALED_KEY_SIZE], const void *bound, si
     enum { MOST = SEALED_MAX + AROUND };
     uint8_t *bytes, *plain = NULL;
     size_t size, n = 0;
-    if (len >= BASE64URL_SIZE(MOST))
-        return SP_EFORMAT;
     bytes = malloc(MOST);
     if (!bytes)
         return SP_ENOMEM;

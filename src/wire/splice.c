@@ -171,11 +171,11 @@ static void splice_ready(void *ctx, uint32_t events) {
     struct half *half = ctx;
     struct splice *splice = half->splice;
     struct half *other = &splice->halves[half == &splice->halves[0]];
-    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+    if (events & EPOLLIN) /* also when there is nothing to read but an end or an error */
         half->readable = true;
-    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+    if (events & (EPOLLRDHUP | EPOLLERR))
         half->hung_up = true;
-    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+    if (events & EPOLLOUT)
         other->writable = true;
     if (events & EPOLLERR)
         splice->failed = true;

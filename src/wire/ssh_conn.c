@@ -13,6 +13,7 @@
 
 #include "sallyport/base/log.h"
 #include "sallyport/base/str.h"
+#include "sallyport/wire/keepalive.h"
 #include "sallyport/wire/socket_stream.h"
 #include "ssh_local.h"
 
@@ -53,12 +54,8 @@ unsigned ssh_conn_channels(const struct ssh_conn *conn) {
 }
 
 void ssh_conn_set_patience(struct ssh_conn *conn, unsigned idle_s, unsigned dead_ms) {
-    int on = 1, idle = (int)idle_s, probes = 3;
     int fd = conn->watch.fd;
-    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &idle, sizeof idle);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+    keepalive_set(fd, idle_s);
     if (dead_ms)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead_ms, sizeof dead_ms);
 }

@@ -3,7 +3,7 @@ import os
 import subprocess
 
 from cpu import exact_seconds
-from lab.net import Namespace, check
+from lab.net import RUN, Namespace, check
 from lib import Agent, Person, Relay, Sshd, free_port, run, wait_for
 from table import MIB, cpu_s, mb_s, ms
 from ways import Way, in_turn, openssh, random_file, warm
@@ -101,6 +101,8 @@ def measure_ways(table, world, how, say):
 
 def far_laptop(world, relay_net):
     """A namespace at the other end of a wire of 25 ms each way."""
+    os.makedirs(RUN, exist_ok=True)
+    check(["mount", "-t", "tmpfs", "none", RUN])
     laptop = Namespace("bench-laptop")
     world.start("delay", [DELAY, str(ROUND_TRIP_MS / 2), "-", "far0", laptop.name, "far0"],
                 clean_end=False).wait_line("ready")

@@ -17,7 +17,8 @@ NOTICED = 30.0  # a mapping that was lost in a restart is there again within thi
 CARRIED = 5.0   # and a machine that was carried elsewhere, from the moment of its address
 GRACE = 6.0     # for the questions themselves on a busy machine, the router's start included
 
-ROWS = [Row(Plan("igd2", pmp=False), {}, ""), Row(Plan("pcp", upnp=False), {}, ""),
+ROWS = [Row(Plan("told", router="permanent", carrier=True), {}, ""),
+        Row(Plan("igd2", pmp=False), {}, ""), Row(Plan("pcp", upnp=False), {}, ""),
         Row(Plan("silent", router="silent"), {}, "")]
 
 
@@ -75,6 +76,11 @@ class Events(Case):
             self.assertLess(time.monotonic() - began, (CARRIED + GRACE / 2) * STRETCH)
             way = self.proved("igd2", new.address)
             self.assertNotEqual((way["address"], way["port"]), (left["address"], left["port"]))
+
+    def test_a_router_that_tells_of_the_carriers_nat(self):
+        outside = f"100.64.{self.town.homes['told'].number}.2"
+        wait_for("the reason", lambda: outside in self.town.relay.ctl("status", "told"), 20, 0.3)
+        self.assertRegex(self.town.relay.ctl("status", "told"), "(?i)carrier NAT")
 
     def test_a_laptop_is_carried_from_network_to_network(self):
         town = self.town

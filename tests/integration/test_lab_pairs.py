@@ -63,6 +63,12 @@ class Pairs(Case):
                 self.assertIn(again.route(), row.routes[laptop].split("|"), again.error)
         self.show(table)
 
+    def test_people_are_told_why_there_is_no_direct_way(self):
+        for row in chosen():
+            if row.says:
+                with self.subTest(home=row.plan.name):
+                    self.assertIn(row.says, self.town.relay.ctl("status", row.plan.name))
+
     def again(self, row, laptop):
         who = self.town.laptop(laptop, row.plan.name)
         visits = [who.ssh(row.plan.name)]

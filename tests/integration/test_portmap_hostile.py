@@ -9,7 +9,7 @@ import time
 import unittest
 
 from lib import Case, wait_for
-from lib.home import BOX, GATEWAY, OTHER, Home, Probe, seal
+from lib.home import BOX, GATEWAY, GATEWAY6, OTHER, OTHER6, Home, Probe, seal
 
 seal()
 
@@ -70,6 +70,17 @@ class Hostile(Case):
                 self.assertEqual(self.ask("unmap")["outcome"], "ok")
                 self.assertNotIn("subscribe", router.text())
 
+    def test_a_router_that_is_known_is_not_searched(self):
+        router = self.fake()
+        self.assertEqual(self.ask()["outcome"], "ok")
+        searched = router.text().count("ssdp")
+        self.assertGreater(searched, 0)
+        self.assertEqual(self.ask()["outcome"], "ok")
+        self.assertEqual(self.ask("check")["outcome"], "ok")
+        self.assertEqual(self.ask("unmap")["outcome"], "ok")
+        self.assertEqual(self.ask()["outcome"], "ok")
+        self.assertEqual(router.text().count("ssdp"), searched)
+
     # -- SSDP ------------------------------------------------------------------------------------------------------------
 
     def test_ssdp_garbage(self):
@@ -114,6 +125,22 @@ class Hostile(Case):
         router = self.fake(ssdp="none")
         self.unmapped("no router")
         self.assertNotIn("get", router.text())
+
+    def test_a_neighbour_is_no_ipv6_router_either(self):
+        """Not with his own address, and not with the router's."""
+        for host in (OTHER6, GATEWAY6):
+            with self.subTest(host):
+                neighbour = self.fake("other", lan=OTHER, lan6=OTHER6, ssdp="good", location=f"http://[{host}]:5000/desc.xml")
+                router = self.fake(ssdp="none", lan6=GATEWAY6, link="lan0", location="")
+                self.assertEqual(self.ask(use="upnp", ipv6=1)["pinhole"], "")
+                self.assertIn("ssdp6", neighbour.text())
+                self.assertNotIn("get", neighbour.text() + router.text())
+
+    def test_an_ipv6_router_is_found_by_upnp(self):
+        """The counterpart: it is the station that counts, not the address."""
+        router = self.fake(ssdp="good", lan6=GATEWAY6, link="lan0", location=f"http://[{GATEWAY6}]:5000/desc.xml")
+        self.ask(use="upnp", ipv6=1)
+        self.assertIn("get", router.text())
 
     # -- descriptions ----------------------------------------------------------------------------------------------------
 
@@ -308,9 +335,12 @@ class Hostile(Case):
     # -- the child ---------------------------------------------------------------------------------------------------------
 
     def waiting(self):
-        """A request that waits for a router that says nothing: the process, and the child's number."""
-        self.fake(description="silent")
-        started = subprocess.Popen(self.probe.argv("map", deadline=20000), stdout=subprocess.PIPE, text=True)
+        """A request that waits for a router that never comes to an end: the process, and the child's number."""
+        self.fake(description="slow")
+        # A descriptor that its parent has, and that is not closed by exec.
+        with open("/etc/passwd", "rb") as leak:
+            started = subprocess.Popen(self.probe.argv("map", deadline=300000), stdout=subprocess.PIPE, text=True,
+                                       pass_fds=[leak.fileno()])
         self.addCleanup(started.communicate)
         self.addCleanup(started.kill)
         child = wait_for("the child", lambda: children(started.pid))[0]
@@ -322,9 +352,11 @@ class Hostile(Case):
         status = dict(line.split(":\t", 1) for line in
                       pathlib.Path(f"/proc/{child}/status").read_text(encoding="ascii").splitlines() if ":\t" in line)
         self.assertEqual(status["NoNewPrivs"], "1")
-        self.assertEqual(status["Uid"].split(), ["65534"] * 4)
-        self.assertEqual(status["Gid"].split(), ["65534"] * 4)
-        self.assertEqual(status["Groups"].strip(), "")
+        # In a user namespace with one user there is nobody else to become.
+        if pathlib.Path("/proc/self/uid_map").read_text(encoding="ascii").split()[2] != "1":
+            self.assertEqual(status["Uid"].split(), ["65534"] * 4)
+            self.assertEqual(status["Gid"].split(), ["65534"] * 4)
+            self.assertEqual(status["Groups"].strip(), "")
         self.assertEqual({status[name] for name in ("CapEff", "CapPrm", "CapInh", "CapAmb")}, {"0" * 16})
         self.assertEqual(pathlib.Path(f"/proc/{child}/environ").read_bytes(), b"")
         self.assertNotEqual(os.readlink(f"/proc/{child}/root"), "/")

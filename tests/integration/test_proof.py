@@ -47,17 +47,17 @@ def within(namespace, argv):
     return ["ip", "netns", "exec", namespace, *[str(word) for word in argv]]
 
 
-def listener_in(namespace, address, port):
-    """A listening socket of another namespace: a thread goes there, and the socket stays."""
+def made_in(namespace, make):
+    """What `make` returns there: a thread goes to the namespace, and a socket that it makes stays in it."""
     made = []
 
-    def make():
+    def work():
         with open(f"/run/netns/{namespace}", "rb") as entry:
             if LIBC.setns(entry.fileno(), CLONE_NEWNET) != 0:
                 raise OSError(ctypes.get_errno(), "setns")
-        made.append(socket.create_server((address, port)))
+        made.append(make())
 
-    thread = threading.Thread(target=make)
+    thread = threading.Thread(target=work)
     thread.start()
     thread.join()
     return made[0]
@@ -71,7 +71,7 @@ class FakeDoor:
         self.asked = []
         self.address = address
         self.port = free_port()
-        self.socket = listener_in(namespace, address, self.port)
+        self.socket = made_in(namespace, lambda: socket.create_server((address, self.port)))
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self):
@@ -144,6 +144,12 @@ class Proof(Case):
         type(self).count += 1
         return HandMachine(self.world, f"box{self.count}", self.relay, wrap=self.wrap, **how)
 
+    def door(self, source="45.0.1.3"):
+        """The relay's door, from where the boxes are."""
+        door = made_in("box", lambda: Door(2222, host="45.0.1.2", source=(source, 0)))
+        self.addCleanup(door.close)
+        return door
+
     def fake(self, answer, **where):
         door = FakeDoor(answer, **where)
         self.addCleanup(door.close)
@@ -155,7 +161,7 @@ class Proof(Case):
     def found(self, box, timeout=30.0):
         """The first `verify` in which nothing is open, by address and port."""
         while True:
-            message = box.link.until("verify", timeout)
+            message = box.verify(timeout)
             if all("state" in candidate for candidate in message["candidates"]):
                 return {(c["address"], c["port"]): (c["state"], c.get("text", "")) for c in message["candidates"]}
 
@@ -268,19 +274,10 @@ class Proof(Case):
         door = self.fake(signer(self.key))
         self.assertEqual(self.one(box, door)[0], "verified")
         key = self.ask(box)["ask_key"]
-        made = []
 
         def from_box(**question):
-            """Asks at the relay's door from where the box is."""
-            def work():
-                with open("/run/netns/box", "rb") as entry:
-                    LIBC.setns(entry.fileno(), CLONE_NEWNET)
-                with Door(2222, host="45.0.1.2") as relay:
-                    made.append(relay.ask(key, self.world.public(self.alice.key), box=box.name, service="ssh", **question))
-            thread = threading.Thread(target=work)
-            thread.start()
-            thread.join()
-            return made[-1]
+            with self.door() as relay:
+                return relay.ask(key, self.world.public(self.alice.key), box=box.name, service="ssh", **question)
 
         failed = [{"address": door.address, "port": door.port}]
         self.assertEqual(len(from_box()["ways"]), 1)
@@ -293,6 +290,22 @@ class Proof(Case):
             from_box(failed=failed)
         time.sleep(2)
         self.assertEqual(len(door.asked), 2)
+
+    def test_who_may_meet_whom(self):
+        box = self.machine()
+        self.say(box)
+        for user_at, machine_at, meets in (("45.0.1.3", "45.0.1.4", True), ("45.0.1.3", "45.0.1.3", True),
+                                           ("10.9.9.3", "45.0.1.3", False), ("45.0.1.3", "10.9.9.3", False)):
+            user, machine = self.door(user_at), self.door(machine_at)
+            user.say("punch", self.ask(box)["punch_ticket"])
+            machine.say("punch", box.link.until("punch")["ticket"])
+            said = user.line(), machine.line()
+            if meets:
+                self.assertEqual(said, tuple(f"SALLY1 ok {at[0]} {at[1]}" for at in (machine.socket.getsockname(),
+                                                                                    user.socket.getsockname())))
+            else:
+                self.assertTrue(all(line.startswith("SALLY1 no ") for line in said), said)
+                self.assertNotIn("10.9.9.3", "".join(said))
 
     def test_nobody_scans_through_the_relay(self):
         box = self.machine()

@@ -28,9 +28,9 @@ struct portmap_memory {
     uint16_t internal_port, external_port;   /* of our mapping; 0: there is none */
     char internal_address[INET6_ADDRSTRLEN]; /* ours, as it was mapped */
     char external_address[INET6_ADDRSTRLEN];
-    uint32_t epoch;        /* PCP, NAT-PMP: the router's clock when we last heard it ... */
-    uint64_t epoch_at_ms;  /* ... and ours (os_boottime_ms) */
-    bool permanent;        /* the router gives no leases (UPnP 725): we must delete */
+    uint32_t epoch;                 /* PCP, NAT-PMP: the router's clock when we last heard it ... */
+    uint64_t epoch_at_ms;           /* ... and ours (os_boottime_ms) */
+    bool permanent;                 /* the router gives no leases (UPnP 725): we must delete */
     char pinhole[INET6_ADDRSTRLEN]; /* the global IPv6 address that has a pinhole for internal_port; "": none */
     uint16_t pinhole_id;            /* UPnP */
 };
@@ -41,15 +41,16 @@ struct portmap_request {
     uint16_t internal_port;
     uint16_t wanted_port; /* external; 0: any */
     uint32_t lease_s;
-    bool ipv6;                                 /* open a pinhole, too */
-    char gateway4[INET_ADDRSTRLEN];            /* of the default route; "": none */
-    char gateway6[INET6_ADDRSTRLEN + 20];      /* with %scope when link-local; "": none */
-    char address6[INET6_ADDRSTRLEN];           /* the global address for the pinhole; "": none */
+    bool ipv6;                            /* open a pinhole, too */
+    char gateway4[INET_ADDRSTRLEN];       /* of the default route; "": none */
+    char gateway6[INET6_ADDRSTRLEN + 20]; /* with %scope when link-local; "": none */
+    char address6[INET6_ADDRSTRLEN];      /* the global address for the pinhole; "": none */
     struct portmap_memory memory;
 };
 
 enum portmap_outcome {
-    PORTMAP_OK,        /* mapped, or still there; see `trouble` for what is doubtful about it */
+    PORTMAP_OK,        /* mapped, or still there; see `trouble` for what is doubtful about it. With external_port 0
+                        * there is only the pinhole, and trouble is what was said to IPv4 */
     PORTMAP_LOST,      /* CHECK: the mapping is gone, or the router has started anew, or the address is another */
     PORTMAP_NO_ROUTER, /* nobody answered */
     PORTMAP_REFUSED,   /* it answered, and said no */
@@ -58,9 +59,9 @@ enum portmap_outcome {
 
 struct portmap_result {
     enum portmap_outcome outcome;
-    uint32_t lease_s;       /* granted; 0: permanent */
-    char router[64];        /* what it calls itself, clean text; may be "" */
-    char trouble[200];      /* for people: why not, or what is doubtful ("your router's own address 100.64.23.2 is
+    uint32_t lease_s;             /* granted; 0: permanent */
+    char router[64];              /* what it calls itself, clean text; may be "" */
+    char trouble[200];            /* for people: why not, or what is doubtful ("your router's own address 100.64.23.2 is
                              * private: carrier NAT ..."); may be "" */
     struct portmap_memory memory; /* to be used next time; whatever the outcome */
 };

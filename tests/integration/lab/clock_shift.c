@@ -11,6 +11,8 @@ static time_t shift(void) {
     return text != NULL ? (time_t)strtoll(text, NULL, 10) : 0;
 }
 
+/* libc calls the parameters by names that are reserved for it. */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
 int clock_gettime(clockid_t clock, struct timespec *now) {
     long rc = syscall(SYS_clock_gettime, clock, now);
     if (rc == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
@@ -34,3 +36,4 @@ int gettimeofday(struct timeval *restrict to, void *restrict zone) {
     to->tv_usec = now.tv_nsec / 1000;
     return 0;
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

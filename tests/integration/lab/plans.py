@@ -14,10 +14,11 @@ class Row:
     plan: Plan
     routes: dict  # by the laptop's network; once the first connection is over; a|b: they are the same
     why: str
+    says: str = ""  # what the relay tells people who ask why there is no direct way
 
 
-def row(why, routes, **plan):
-    return Row(Plan(**plan), dict(zip(LAPTOPS, routes.split())), why)
+def row(why, routes, says="", **plan):
+    return Row(Plan(**plan), dict(zip(LAPTOPS, routes.split())), why, says)
 
 
 DIRECT = "direct direct relayed lan"
@@ -38,12 +39,13 @@ ROWS = [
     row("a pinhole for those who have IPv6; the others meet it at the carrier's NAT", "direct punched relayed lan|direct",
         name="six", words="IPv6 with a firewall, IPv4 by carrier NAT", carrier=True, ipv6=True),
     row("nothing is mapped; both sides' NATs let in whom they were told of", PUNCHED,
-        name="silent", words="router that maps nothing", router="silent"),
+        "no router answers", name="silent", words="router that maps nothing", router="silent"),
     row("a mapping behind the carrier's NAT is of no use", PUNCHED,
-        name="carrier", words="carrier NAT in front", carrier=True),
-    row("the router maps, but nothing arrives", PUNCHED, name="blocked", words="the ISP blocks inbound", blocked=True),
+        "carrier NAT", name="carrier", words="carrier NAT in front", carrier=True),
+    row("the router maps, but nothing arrives", PUNCHED,
+        "ISP blocks inbound", name="blocked", words="the ISP blocks inbound", blocked=True),
     row("a mapped port; the wire is what takes its time", DIRECT,
         name="far", words="round trips of 50 ms, 1% loss", wire=Wire(25, 10)),
     row("its port is another for each who connects: nobody can be told of it", "relayed relayed relayed lan",
-        name="symmetric", words="symmetric NAT that maps nothing", router="silent", symmetric=True),
+        "no router answers", name="symmetric", words="symmetric NAT that maps nothing", router="silent", symmetric=True),
 ]

@@ -3,11 +3,16 @@ router that grants permanent mappings only, or nothing."""
 import json
 import pathlib
 import sys
+import time
 import uuid
 
 from lib import find_program
 
 from .net import Namespace, cable, check
+
+# Seconds that a restart takes. NAT-PMP and PCP tell one by the router's clock alone, an eighth of which may go wrong
+# (RFC 6886 section 3.6), so what takes less time may pass unseen.
+OFF = 5
 
 _HERE = pathlib.Path(__file__).resolve().parent
 
@@ -68,7 +73,7 @@ uuid=%(uuid)s
 force_igd_desc_v1=%(igd1)s
 system_uptime=no
 %(more)s
-allow 1024-65535 192.168.0.0/16 1024-65535
+allow 1024-65535 192.168.0.0/16 22-65535
 deny 0-65535 0.0.0.0/0 0-65535
 """
 
@@ -166,6 +171,7 @@ class Router:
         self.namespace.ip("link set wan0 down", "link set lan0 down")
         self.firewall()
         self.namespace.forget_connections()
+        time.sleep(OFF)
         self.namespace.ip("addr flush dev wan0", f"addr add {address}/24 dev wan0", "link set lan0 up",
                           "link set wan0 up", f"route replace default via {address.rsplit('.', 1)[0]}.1")
         if self.start_daemon:

@@ -51,6 +51,10 @@ class Machine:
     def start(self):
         self.agent.start()
 
+    def status(self):
+        """What the agent says of itself, for people."""
+        return self.agent.try_status().stdout
+
     def candidates(self):
         """What the relay says of the ways to it: {kind: candidate}."""
         status = json.loads(self.town.relay.ctl("status", self.home.plan.name, "--json"))
@@ -67,10 +71,10 @@ class Machine:
 class Visit:
     """One ssh to a machine: what came out of it."""
 
-    def __init__(self, argv):
+    def __init__(self, argv, **how):
         began = time.monotonic()
         with subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, bufsize=0) as ssh:
+                              stderr=subprocess.PIPE, bufsize=0, **how) as ssh:
             try:
                 first = ssh.stdout.read(1)
                 self.seconds = time.monotonic() - began  # to the first byte from the machine: the time to a prompt
@@ -99,6 +103,7 @@ class Laptop:
         self.namespace = namespace
         self.state = town.world.folder(f"{name}-client-state")
         self.person = Person(town.world, name, town.relay, known=False, host=NAME)
+        self.person.within = namespace.argv()
         url = find_url(town.relay.ctl("invite", "user", name, "--admin"))
         done = self.run("join", "-", input=f"{url}\n")
         if done.returncode != 0:
@@ -108,38 +113,43 @@ class Laptop:
             machine.sshd.authorize(self.person.key)
 
     def run(self, verb, *words, **how):
+        """A verb of the client."""
         return self.namespace.run(CLIENT, verb, "--state", self.state, *words, **how)
 
     def client_argv(self, box, *words):
         return self.namespace.argv(CLIENT, "ssh", "--state", self.state, "-v", box, "-F", "none", "-l", ME,
                                    "-i", self.person.key, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", *words)
 
-    def ssh(self, box, *words):
+    def ssh(self, box, **how):
         """`sallyport ssh BOX echo here`."""
-        return self._checked(self.client_argv(box, *(words or ("echo", "here"))))
+        return self._checked(self.client_argv(box, "echo", "here"), **how)
+
+    def ticket(self, box):
+        """What the relay answers to who asks for the ways to the machine's ssh."""
+        return json.loads(self.person.verb("ticket", box).stdout)
 
     def stock_ssh(self, box):
         """The same by an ssh that knows nothing of Sallyport."""
-        return self._checked(self.namespace.argv(*self.person.argv("-J", "relay", box, "echo", "here")))
+        return self._checked(self.person.argv("-J", "relay", box, "echo", "here"))
 
-    def _checked(self, argv):
-        visit = Visit(argv)
+    def _checked(self, argv, **how):
+        visit = Visit(argv, **how)
         if visit.status != 0 or visit.text != "here\n":
             raise AssertionError(f"{self.name}: {' '.join(map(str, argv))}: {visit.status} {visit.text!r} {visit.error}")
         return visit
 
 
 class Town:
-    """`rows` of plans.py; the laptops are made when they are asked for."""
+    """`rows` of plans.py, `configs` of agents by home; the laptops are made when they are asked for."""
 
-    def __init__(self, world, rows):
+    def __init__(self, world, rows, configs=None):
         self.world = world
         self.internet = Internet(world)
         self.relay = TownRelay(world, self.internet)
         hosts(world, (self.relay.address, NAME), (self.relay.address6, NAME))
         self.places = Laptops(world, self.internet)
         self.homes = {row.plan.name: Home(world, self.internet, row.plan) for row in rows}
-        self.machines = {name: Machine(self, home) for name, home in self.homes.items()}
+        self.machines = {name: Machine(self, home, (configs or {}).get(name, "")) for name, home in self.homes.items()}
         self.laptops = {}
         for machine in self.machines.values():
             machine.start()

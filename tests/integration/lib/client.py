@@ -23,6 +23,8 @@ def lan():
         return False
     names = {name for _, name in socket.if_nameindex()}
     if names == {"lo"}:
+        # An IPv6 address would come seconds later, and be a change of the network for an agent.
+        pathlib.Path("/proc/sys/net/ipv6/conf/default/disable_ipv6").write_text("1", encoding="ascii")
         for words in (("link", "add", "eth0", "type", "veth", "peer", "name", "eth0-far"),
                       ("addr", "add", f"{LAN_ADDRESS}/24", "dev", "eth0"), ("link", "set", "eth0", "up"),
                       ("link", "set", "eth0-far", "up")):

@@ -111,6 +111,7 @@ class HandMachine:
     def __init__(self, world, name, relay, forwards=("ssh:22:127.0.0.1:9",), host_keys=(), wrap=list, **hello):
         self.name = name
         self.relay = relay
+        self.verified = []
         self.person = Person(world, name, relay, known=False)
         if name not in relay.machines():
             relay.ctl("machine", "add", name, world.public(self.person.key))
@@ -132,11 +133,18 @@ class HandMachine:
             time.sleep(5)
 
     def reach(self, **more):
-        """Says where its door is, and waits until the relay has heard it."""
+        """Says where its door is, and waits until the relay has heard it; what it found at once is kept."""
         said = {"fetch": True, "door_key": encode(bytes(32)), "knock": encode(bytes(16)), "candidates": []} | more
+        self.verified.clear()
         self.link.send(kind="reach", **said)
         self.link.send(kind="ping", n=1)
-        self.link.until("pong")
+        while (message := self.link.line()).get("n") != 1:
+            if message["kind"] == "verify":
+                self.verified.append(message)
+
+    def verify(self, timeout=20.0):
+        """The next `verify` since the latest `reach`."""
+        return self.verified.pop(0) if self.verified else self.link.until("verify", timeout)
 
     def fetch(self, ticket, **where):
         """Comes to the relay's door with a ticket: the door and its answer."""

@@ -66,6 +66,23 @@ class Router:
         back.bind((self.lan, 0))
         while True:
             _question, peer = server.recvfrom(2048)
+            say("ssdp")
+            for answer in self.answers():
+                back.sendto(answer, peer)
+
+    def ssdp6(self):
+        link = socket.if_nametoindex(self.get("link", "eth0"))
+        server = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        server.bind(("::", 1900))
+        server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP,
+                          socket.inet_pton(socket.AF_INET6, "ff02::c") + struct.pack("=I", link))
+        back = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        back.bind((self.get("lan6"), 0))
+        while True:
+            _question, peer = server.recvfrom(2048)
+            say("ssdp6")
             for answer in self.answers():
                 back.sendto(answer, peer)
 
@@ -259,11 +276,19 @@ class Web(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
 
+class Web6(Web):
+    address_family = socket.AF_INET6
+
+
 def main():
     router = Router(json.loads(sys.argv[1]))
     web = Web((router.lan, 5000), handler(router))
     if router.get("ssdp") != "none":
         threading.Thread(target=router.ssdp, daemon=True).start()
+    if router.get("lan6"):
+        threading.Thread(target=router.ssdp6, daemon=True).start()
+        web6 = Web6((router.get("lan6"), 5000), handler(router))
+        threading.Thread(target=web6.serve_forever, daemon=True).start()
     if router.get("pcp") or router.get("natpmp"):
         threading.Thread(target=router.pcp, daemon=True).start()
     say("ready")

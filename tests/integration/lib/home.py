@@ -14,13 +14,13 @@ from .world import find_program
 FAKE = pathlib.Path(__file__).with_name("fake_router.py")
 LAN, WAN = "192.168.77", "45.67.1"
 GATEWAY, BOX, OTHER, EXTERNAL = f"{LAN}.1", f"{LAN}.2", f"{LAN}.3", f"{WAN}.2"
-GATEWAY6, BOX6 = "2001:db8:77::1", "2001:db8:77::2"
+GATEWAY6, BOX6, OTHER6 = "2001:db8:77::1", "2001:db8:77::2", "2001:db8:77::3"
 
 # Of each namespace, before it has interfaces: addresses count at once, the router forwards.
 SETTINGS = {
     "router": ["ipv6/conf/default/accept_dad=0", "ipv6/conf/all/forwarding=1", "ipv4/ip_forward=1"],
     "box": ["ipv6/conf/default/accept_dad=0"],
-    "other": [],
+    "other": ["ipv6/conf/default/accept_dad=0"],
     "net": [],
 }
 NETWORK = f"""
@@ -40,6 +40,7 @@ ip -n router addr add {GATEWAY6}/64 dev lan0 nodad
 ip -n box addr add {BOX}/24 dev eth0
 ip -n box addr add {BOX6}/64 dev eth0 nodad
 ip -n other addr add {OTHER}/24 dev eth0
+ip -n other addr add {OTHER6}/64 dev eth0 nodad
 ip -n net addr add {WAN}.1/24 dev isp0
 ip -n router link set box0 up
 ip -n router link set other0 up
@@ -103,7 +104,9 @@ deny 0-65535 0.0.0.0/0 0-65535
 def seal():
     """Starts this test anew in network and mount namespaces of its own."""
     if os.environ.get("SALLYPORT_SEALED") != "1":
-        os.execvpe("unshare", ["unshare", "--net", "--mount", *sys.orig_argv], {**os.environ, "SALLYPORT_SEALED": "1"})
+        more = [] if os.getuid() == 0 else ["--map-root-user"]
+        os.execvpe("unshare", ["unshare", "--net", "--mount", *more, *sys.orig_argv],
+                   {**os.environ, "SALLYPORT_SEALED": "1"})
 
 
 def command(line):
@@ -123,8 +126,8 @@ class Home:
         self.world = world
         self.started = 0
         self.daemon = None
+        command("mount -t tmpfs none /run")
         os.makedirs("/run/netns", exist_ok=True)
-        command("mount -t tmpfs none /run/netns")
         for namespace, settings in SETTINGS.items():
             command(f"ip netns add {namespace}")
             for setting in settings:

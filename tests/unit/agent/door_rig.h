@@ -168,6 +168,8 @@ static inline bool rig_read(struct rig *rig, int fd, char *to, size_t size, size
         if (got > 0)
             n += (size_t)got;
         to[n] = '\0';
+        if (got < 0 && errno == ECONNRESET && n)
+            fail_msg("'%s' was followed by a reset, which could have overtaken it", to);
         if (got == 0 || (got < 0 && errno != EAGAIN))
             return !want;
         if (got < 0)

@@ -93,6 +93,11 @@ static void test_strangers_hear_nothing(void **state) {
         (void)snprintf(line, sizeof line, "SALLY1 %s %s\n", others[i], rig_good(&rig, TICKET_STREAM));
         gets_nothing(&rig, line);
     }
+    /* The knock, and a bit more or less of it. */
+    (void)snprintf(line, sizeof line, "SALLY1 knock %sA\n", door_knock(rig.door));
+    gets_nothing(&rig, line);
+    (void)snprintf(line, sizeof line, "SALLY1 knock %.21s\n", door_knock(rig.door));
+    gets_nothing(&rig, line);
     /* A ticket to prove opens no stream, and the other way round. */
     (void)snprintf(line, sizeof line, "SALLY1 raw %s\n", rig_good(&rig, TICKET_PROVE));
     gets_nothing(&rig, line);
@@ -290,6 +295,7 @@ static void test_a_right_that_ends_ends_its_streams(void **state) {
     rig_ask(bob, "raw", rig_sign(&rig, &ticket), "");
     rig_hears(&rig, bob, "SALLY1 ok\n");
     visits_end(rig.visits, "alice", "jupyter");
+    rig_turn(&rig);
     assert_int_equal(visits_count(rig.visits), 2);
     visits_end(rig.visits, "alice", "ssh");
     visits_end(rig.visits, "alice", "ssh"); /* while it is ending */

@@ -30,6 +30,27 @@ static void test_defaults(void **state) {
     assert_int_equal(read_text(&config, "", &why), 0);
     assert_int_equal(config.mode, AGENT_RELAY);
     assert_null(config.state);
+    assert_int_equal(config.direct, AGENT_DIRECT_DOOR);
+    assert_int_equal(config.port_mapping, AGENT_MAPPING_AUTO);
+    assert_int_equal(config.door_port, 0);
+    assert_int_equal(config.external_port, 0);
+    config_fini(&config);
+}
+
+static void test_ways_in(void **state) {
+    (void)state;
+    struct agent_config config;
+    struct why why = {""};
+    assert_int_equal(
+        read_text(&config, "direct = sshd\nport_mapping = pcp\nexternal_port = 40022\ndoor_port = 65535\n", &why), 0);
+    assert_int_equal(config.direct, AGENT_DIRECT_SSHD);
+    assert_int_equal(config.port_mapping, AGENT_MAPPING_PCP);
+    assert_int_equal(config.external_port, 40022);
+    assert_int_equal(config.door_port, 65535);
+    config_fini(&config);
+    assert_int_equal(read_text(&config, "direct = off\nport_mapping = off\n", &why), 0);
+    assert_int_equal(config.direct, AGENT_DIRECT_OFF);
+    assert_int_equal(config.port_mapping, AGENT_MAPPING_OFF);
     config_fini(&config);
 }
 
@@ -59,6 +80,10 @@ static void test_what_is_wrong_is_said(void **state) {
                {"mode = plain\nserver = me@host\nserver_key = SHA256:short", "fingerprint"},
                {"mode = plain\nserver = host\nserver_key = " PRINT, "USER@HOST"},
                {"mode = other", "mode"},
+               {"direct = yes", "direct"},
+               {"port_mapping = natpmp", "port_mapping"},
+               {"external_port = 65536", "external_port"},
+               {"door_port = -1", "door_port"},
                {"servre = me@host", "server"},
                {"[service ssh]\nprot = 22\n", "port"}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -74,6 +99,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_ways_in),
         cmocka_unit_test(test_what_is_wrong_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,9 +21,9 @@ static struct hostkeys keys_of(const char *one, const char *two) {
 
 static void test_what_is_a_key(void **state) {
     (void)state;
-    static const char *const bad[] = {"",           "ssh-ed25519",       "ssh-ed25519 ",
-                                      " " A,        "ssh-ed25519 AAAA!", "*,box2 " A,
-                                      "@revoked x", "ssh-ed25519\t" A,   "Ssh " A "\nevil"};
+    static const char *const bad[] = {
+        "",           "ssh-ed25519",     "ssh-ed25519 ",   " " A, " AAAA", "ssh-ed25519 AAAA!", "*,box2 " A,
+        "@revoked x", "ssh-ed25519\t" A, "Ssh " A "\nevil"};
     struct hostkeys keys = {.count = 0};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_false(hostkeys_add(&keys, bad[i]));

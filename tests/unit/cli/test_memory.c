@@ -69,6 +69,14 @@ static void test_it_does_not_grow_for_ever(void **state) {
     assert_int_equal(find(*state, "10.0.0.2", "box229").route, ROUTE_DIRECT);
 }
 
+static void test_one_that_is_saved_again_pushes_nobody_out(void **state) {
+    struct memory_entry first = entry_for("10.0.0.2", "box1"), again = entry_for("10.0.0.2", "box2");
+    assert_int_equal(memory_save(*state, &first, "198.51.100.1"), 0);
+    for (int i = 0; i < 230; i++)
+        assert_int_equal(memory_save(*state, &again, "198.51.100.1"), 0);
+    assert_int_equal(find(*state, "10.0.0.2", "box1").route, ROUTE_DIRECT);
+}
+
 static void test_failures(void **state) {
     (void)state;
     struct memory_entry entry = {.failed_count = 0};
@@ -85,8 +93,8 @@ static void test_failures(void **state) {
     memory_clear_failed(&entry, &other);
     memory_clear_failed(&entry, &way);
     assert_int_equal(entry.failed_count, 0);
-    for (uint16_t port = 1; port <= MEMORY_FAILED_MAX + 1; port++) {
-        way.port = port;
+    for (int port = 1; port <= MEMORY_FAILED_MAX + 1; port++) {
+        way.port = (uint16_t)port;
         memory_note_failed(&entry, &way, 1000 + port);
     }
     assert_int_equal(entry.failed_count, MEMORY_FAILED_MAX);
@@ -96,14 +104,16 @@ static void test_failures(void **state) {
 
 /* What cannot be read was never there, and is no reason to fail. */
 static void test_damaged(void **state) {
-    static const char *const texts[] = {
+    static const char wrong[] = "{\"ways\":[{\"network\":\"n\",\"box\":\"box1\",\"service\":\"ssh\",\"route\":\"warp\","
+                                "\"address\":5,\"port\":-1,\"knock\":\"longer than any knock is, and by far\","
+                                "\"failed\":[7,{\"address\":\"a\"}]}]}";
+    const char *const texts[] = {
         "",
         "\x01garbage{",
         "[]",
         "{\"ways\":7,\"relay_address\":[]}",
         "{\"ways\":[1,null,{},{\"network\":\"n\",\"box\":1,\"service\":\"ssh\"}]}",
-        "{\"ways\":[{\"network\":\"n\",\"box\":\"box1\",\"service\":\"ssh\",\"route\":\"warp\",\"address\":5,"
-        "\"port\":-1,\"knock\":\"longer than any knock is, and by far\",\"failed\":[7,{\"address\":\"a\"}]}]}",
+        wrong,
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         folder_write(state, "routes.json", texts[i]);
@@ -123,6 +133,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_saved_and_found, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(test_each_network_and_box_for_itself, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(test_it_does_not_grow_for_ever, folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_one_that_is_saved_again_pushes_nobody_out, folder_set_up,
+                                        folder_tear_down),
         cmocka_unit_test(test_failures),
         cmocka_unit_test_setup_teardown(test_damaged, folder_set_up, folder_tear_down),
     };

@@ -67,12 +67,25 @@ static void test_nothing_to_take_away(void **state) {
     assert_int_equal(buf_len(&out), 0);
 }
 
+static void test_the_user_s_own_hosts(void **state) {
+    (void)state;
+    static const char text[] = "Include x\n# Host not\nHost a nas\n  HostName git\nHOST=\"quoted\"\r\n\tHost\tlast";
+    static const char *const there[] = {"a", "nas", "quoted", "last"};
+    static const char *const not_there[] = {"x", "not", "git", "na", "nass", "host", "Host", "HostName", "la"};
+    for (size_t i = 0; i < sizeof there / sizeof there[0]; i++)
+        assert_true(ssh_config_names(text, strlen(text), there[i]));
+    for (size_t i = 0; i < sizeof not_there / sizeof not_there[0]; i++)
+        assert_false(ssh_config_names(text, strlen(text), not_there[i]));
+    assert_false(ssh_config_names("", 0, "a"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_added_on_top_and_taken_away_again),
         cmocka_unit_test(test_is_there_already),
         cmocka_unit_test(test_within_a_block_it_is_not_there),
         cmocka_unit_test(test_nothing_to_take_away),
+        cmocka_unit_test(test_the_user_s_own_hosts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

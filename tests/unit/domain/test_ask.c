@@ -233,6 +233,26 @@ static void test_answer_lenient(void **state) {
     assert_int_equal(answer.server_time, 0);
 }
 
+/* More than there is room for is left out. */
+static void test_answer_bounds(void **state) {
+    static struct answer answer;
+    struct buf text;
+    (void)state;
+    buf_init(&text);
+    assert_int_equal(buf_printf(&text, "{" WHOLE ",\"ways\":["), 0);
+    for (int i = 1; i <= 100; i++)
+        assert_int_equal(buf_printf(&text, "%s{\"route\":\"lan\",\"address\":\"1.2.3.4\",\"port\":%d,\"to\":\"door\"}",
+                                    i > 1 ? "," : "", i),
+                         0);
+    assert_int_equal(buf_printf(&text, "],\"host_keys\":[\"k1\",\"k2\",\"k3\",\"k4\",\"k5\"]}"), 0);
+    assert_int_equal(parse_answer(buf_string(&text), &answer), 0);
+    assert_int_equal(answer.way_count, CANDIDATES_MAX);
+    assert_int_equal(answer.ways[CANDIDATES_MAX - 1].port, CANDIDATES_MAX);
+    assert_int_equal(answer.host_key_count, ASK_HOST_KEYS_MAX);
+    assert_string_equal(answer.host_keys[ASK_HOST_KEYS_MAX - 1], "k4");
+    buf_fini(&text);
+}
+
 static void test_answer_bad(void **state) {
     static const char *const bad[] = {
         "{}",
@@ -264,6 +284,7 @@ int main(void) {
         cmocka_unit_test(test_answer_error),
         cmocka_unit_test(test_answer_largest),
         cmocka_unit_test(test_answer_lenient),
+        cmocka_unit_test(test_answer_bounds),
         cmocka_unit_test(test_answer_bad),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -170,6 +170,7 @@ static void test_calls(void **state) {
     link_message_fini(&message);
     assert_int_equal(message.call.ticket[0], 0); /* wiped */
     assert_int_equal(link_format_call(&out, LINK_PUNCH, &call), 0);
+    assert_null(strstr(buf_string(&out), "service"));
     parse_back(&out, LINK_PUNCH, &message);
     assert_string_equal(message.call.ticket, TICKET);
     assert_string_equal(message.call.service, "");

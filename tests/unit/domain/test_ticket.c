@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "sallyport/base/secret.h"
@@ -36,6 +37,7 @@ static void assert_same(const struct ticket *a, const struct ticket *b) {
 
 /* The layout is a contract: byte for byte as in docs/PROTOCOL.md. */
 static void test_layout(void **state) {
+    static const uint8_t names[] = {5, 'a', 'l', 'i', 'c', 'e', 3, 's', 's', 'h'};
     struct ticket ticket = made(TICKET_STREAM);
     uint8_t body[TICKET_BODY_MAX], want[TICKET_BODY_MAX] = {1, 1, 0, 0, 0, 0, 0x6b, 0x04, 0x0f, 0xbe};
     size_t n = 0;
@@ -43,7 +45,7 @@ static void test_layout(void **state) {
     ticket.expires = 0x6b040fbe;
     memcpy(want + 10, ticket.id, 16);
     memcpy(want + 26, ticket.machine, 32);
-    memcpy(want + 58, "\5alice\3ssh", 10);
+    memcpy(want + 58, names, sizeof(names));
     assert_int_equal(ticket_pack(&ticket, body, &n), 0);
     assert_int_equal(n, 68);
     assert_memory_equal(body, want, n);
@@ -88,22 +90,32 @@ static void test_pack_refuses(void **state) {
     }
 }
 
+/* On the heap, as long as it is: a look behind its end is seen. */
+static int unpack(const uint8_t *body, size_t n, struct ticket *out) {
+    uint8_t *copy = malloc(n + (n == 0));
+    assert_non_null(copy);
+    memcpy(copy, body, n);
+    int rc = ticket_unpack(copy, n, out);
+    free(copy);
+    return rc;
+}
+
 /* Every body that differs in length, and every one with one byte changed, is refused or says something else. */
 static void test_unpack_refuses(void **state) {
     struct ticket ticket = made(TICKET_STREAM), back = {.expires = 99};
-    uint8_t body[TICKET_BODY_MAX + 1] = {0}, again[TICKET_BODY_MAX];
+    uint8_t body[TICKET_BODY_MAX + 1] = {0}, again[TICKET_BODY_MAX], large[600];
     size_t n, length;
     (void)state;
     assert_int_equal(ticket_pack(&ticket, body, &n), 0);
     for (size_t i = 0; i < n; i++)
-        assert_int_equal(ticket_unpack(body, i, &back), SP_EFORMAT);
-    assert_int_equal(ticket_unpack(body, n + 1, &back), SP_EFORMAT);
+        assert_int_equal(unpack(body, i, &back), SP_EFORMAT);
+    assert_int_equal(unpack(body, n + 1, &back), SP_EFORMAT);
     assert_int_equal(back.expires, 99);
     for (size_t i = 0; i < n; i++) {
         for (int value = 0; value < 256; value++) {
             uint8_t before = body[i];
             body[i] = (uint8_t)value;
-            if (ticket_unpack(body, n, &back) == 0) {
+            if (unpack(body, n, &back) == 0) {
                 assert_int_equal(ticket_pack(&back, again, &length), 0);
                 assert_int_equal(length, n);
                 assert_memory_equal(again, body, n);
@@ -112,13 +124,17 @@ static void test_unpack_refuses(void **state) {
         }
     }
     body[0] = 2; /* the version */
-    assert_int_equal(ticket_unpack(body, n, &back), SP_EFORMAT);
+    assert_int_equal(unpack(body, n, &back), SP_EFORMAT);
     body[0] = 1;
     body[2] = 0x80; /* before 1970 */
-    assert_int_equal(ticket_unpack(body, n, &back), SP_EFORMAT);
+    assert_int_equal(unpack(body, n, &back), SP_EFORMAT);
     body[2] = 0;
-    body[58] = 255; /* a name that would go on behind the end */
-    assert_int_equal(ticket_unpack(body, n, &back), SP_EFORMAT);
+    body[58] = 31; /* a name that would go on behind the end */
+    assert_int_equal(unpack(body, n, &back), SP_EFORMAT);
+    memset(large, 'a', sizeof(large)); /* names of 255 letters */
+    memcpy(large, body, 58);
+    large[58] = large[58 + 256] = 255;
+    assert_int_equal(unpack(large, 58 + 2 * 256, &back), SP_EFORMAT);
 }
 
 static void test_text(void **state) {

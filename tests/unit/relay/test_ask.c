@@ -194,6 +194,14 @@ static void test_home_is_for_those_at_home(void **state) {
     assert_true(answer->ways[0].lan);
     assert_true(answer->reason[0]); /* for the day when he is elsewhere */
     assert_int_equal(ask_from(rig, "", "box1", "ssh", false)->way_count, 0);
+    add(rig, CANDIDATE_IPV6, "2a00:1:2:3::20", CANDIDATE_FAILED, 1);
+    assert_int_equal(ask_from(rig, "2a00:1:2:4::9", "box1", "ssh", false)->way_count, 0);
+    answer = ask_from(rig, "2a00:1:2:3::9", "box1", "ssh", false);
+    assert_int_equal(answer->way_count, 1);
+    assert_true(answer->ways[0].lan);
+    rig->box.reach.list[1].state = CANDIDATE_VERIFIED;
+    assert_false(ask_from(rig, "2a00:1:2:4::9", "box1", "ssh", false)->ways[0].lan);
+    assert_true(ask_from(rig, "2a00:1:2:3::9", "box1", "ssh", false)->ways[0].lan);
 }
 
 static void test_tickets_as_the_agent_can(void **state) {
@@ -253,6 +261,7 @@ static void test_the_operator(void **state) {
     assert_non_null(strstr(buf_string(&out), "\"port\":22"));
     assert_null(strstr(buf_string(&out), "ticket"));
     assert_null(strstr(buf_string(&out), "ask_key"));
+    assert_null(strstr(buf_string(&out), "knock"));
     buf_fini(&out);
     assert_int_equal(ask_run(&rig->relay, &actor, "operator", &subject, "box9", "ssh", &out, &why), SP_ENOENT);
     assert_non_null(strstr(why.text, "there is no machine"));

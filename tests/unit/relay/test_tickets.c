@@ -164,26 +164,6 @@ static void test_ask_keys(void **state) {
     assert_memory_not_equal(a, b, sizeof a);
 }
 
-static void test_fingerprints(void **state) {
-    uint8_t bytes[TICKET_MACHINE_SIZE];
-    char text[64];
-    (void)state;
-    assert_int_equal(fingerprint_bytes(PRINT, bytes), 0);
-    assert_int_equal(bytes[0], 0xa7);
-    fingerprint_text(bytes, text);
-    assert_string_equal(text, PRINT);
-    memset(bytes, 0xfb, sizeof bytes); /* has '+' and '/' */
-    fingerprint_text(bytes, text);
-    assert_non_null(strchr(text, '+'));
-    uint8_t again[TICKET_MACHINE_SIZE];
-    assert_int_equal(fingerprint_bytes(text, again), 0);
-    assert_memory_equal(bytes, again, sizeof again);
-    assert_int_equal(fingerprint_bytes("", bytes), SP_EFORMAT);
-    assert_int_equal(fingerprint_bytes("MD5:00", bytes), SP_EFORMAT);
-    assert_int_equal(fingerprint_bytes("SHA256:p87Q", bytes), SP_EFORMAT);
-    assert_int_equal(fingerprint_bytes(PRINT "AAAA", bytes), SP_EFORMAT);
-}
-
 #define rig_test(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
@@ -191,7 +171,7 @@ int main(void) {
         rig_test(test_issue_and_redeem), rig_test(test_once_in_time_and_for_its_kind),
         rig_test(test_forged),           rig_test(test_of_another_relay),
         rig_test(test_the_key_is_kept),  rig_test(test_a_damaged_key),
-        rig_test(test_ask_keys),         cmocka_unit_test(test_fingerprints),
+        rig_test(test_ask_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,6 +81,7 @@ static void test_line_bad(void **state) {
         "SALLY1 raw \n",
         "SALLY1 raw \r\n",
         "SALLY1  raw x\n",
+        "SALLY1  x\n",
         "SALLY1 raw  x\n",
         "SALLY1 raw x y\n",
         "SALLY1 raw x \n",
@@ -149,7 +150,8 @@ static void check_answer(const char *text, bool ok, const char *rest) {
     size_t used = 0, n = strlen(text);
     uint8_t *copy = malloc(n);
     assert_non_null(copy);
-    memcpy(copy, text, n);
+    for (size_t i = 0; i < n; i++)
+        copy[i] = (uint8_t)text[i];
     for (size_t i = 0; i < n; i++)
         assert_int_equal(door_answer_parse(copy, i, &answer, &used), SP_EAGAIN);
     assert_int_equal(door_answer_parse(copy, n, &answer, &used), 0);

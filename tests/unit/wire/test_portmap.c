@@ -7,12 +7,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,17 +52,17 @@ static int read_result(const struct portmap_result *result) {
     return rc;
 }
 
-static void test_results_are_checked(void **state) {
-    (void)state;
-    struct portmap_result result = good_result();
-    assert_int_equal(read_result(&result), 0);
-
 #define REFUSED(change) \
     do { \
         result = good_result(); \
         change; \
         assert_int_equal(read_result(&result), SP_EFORMAT); \
     } while (0)
+
+static void test_results_are_checked(void **state) {
+    (void)state;
+    struct portmap_result result = good_result();
+    assert_int_equal(read_result(&result), 0);
     REFUSED(result.outcome = (enum portmap_outcome)(PORTMAP_BROKEN + 1));
     REFUSED(result.outcome = (enum portmap_outcome) - 1);
     REFUSED(result.lease_s = UINT32_MAX);
@@ -67,6 +70,11 @@ static void test_results_are_checked(void **state) {
     REFUSED(memset(result.trouble, 'x', sizeof result.trouble));
     REFUSED(memcpy(result.trouble, "a\x1b[2J", 6));
     REFUSED(memcpy(result.router, "a\xc3\xa9", 4));
+}
+
+static void test_memories_are_checked(void **state) {
+    (void)state;
+    struct portmap_result result;
     REFUSED(result.memory.protocol = (enum portmap_protocol)9);
     REFUSED(result.memory.protocol = PORTMAP_NONE);
     REFUSED(memset(&result.memory.permanent, 7, 1));
@@ -83,15 +91,19 @@ static void test_results_are_checked(void **state) {
     REFUSED(result.memory.internal_port = 22);
     REFUSED(result.memory.internal_port = 0);
     REFUSED(result.memory.external_port = 0; result.memory.pinhole[0] = '\0');
-#undef REFUSED
+}
 
+static void test_results_of_another_size(void **state) {
+    (void)state;
     struct portmap_request request = good_request();
-    result = good_result();
+    struct portmap_result result = good_result();
     assert_int_equal(portmap_result_read(&request, &result, sizeof result - 1, &result), SP_EFORMAT);
     assert_int_equal(portmap_result_read(&request, &result, 0, &result), SP_EFORMAT);
     result.memory.external_port = 0; /* only a pinhole */
     assert_int_equal(read_result(&result), 0);
 }
+
+#undef REFUSED
 
 static void test_requests_are_checked(void **state) {
     (void)state;
@@ -182,6 +194,31 @@ static int sandboxed_ordinary(void) {
     if (geteuid() == 0 && (setgid(12345) != 0 || setuid(12345) != 0))
         return 255;
     return sandboxed();
+}
+
+/* Root in a container may have no right to become another user. */
+static int sandboxed_bound_root(void) {
+    if (prctl(PR_CAPBSET_DROP, CAP_SETUID) != 0 || prctl(PR_CAPBSET_DROP, CAP_SETGID) != 0)
+        return 255;
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+    if (syscall(SYS_capget, &head, data) != 0)
+        return 255;
+    data[0].effective &= ~(1U << CAP_SETUID | 1U << CAP_SETGID);
+    data[0].permitted &= ~(1U << CAP_SETUID | 1U << CAP_SETGID);
+    if (syscall(SYS_capset, &head, data) != 0)
+        return 255;
+    int wrong = sandboxed();
+    if (syscall(SYS_capget, &head, data) != 0 || data[0].permitted || data[1].permitted)
+        return 255;
+    return wrong;
+}
+
+static void test_the_sandbox_of_a_root_without_rights(void **state) {
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(run_child(sandboxed_bound_root), 128); /* it is still called root */
 }
 
 static void test_the_sandbox_of_an_ordinary_user(void **state) {
@@ -306,9 +343,12 @@ int main(int argc, char **argv) {
         return status;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_results_are_checked),
+        cmocka_unit_test(test_memories_are_checked),
+        cmocka_unit_test(test_results_of_another_size),
         cmocka_unit_test(test_requests_are_checked),
         cmocka_unit_test(test_the_sandbox_leaves_nothing),
         cmocka_unit_test(test_the_sandbox_of_an_ordinary_user),
+        cmocka_unit_test(test_the_sandbox_of_a_root_without_rights),
         cmocka_unit_test(test_the_sandbox_bounds_memory),
         cmocka_unit_test(test_a_request_that_makes_no_sense),
         cmocka_unit_test(test_no_gateway),

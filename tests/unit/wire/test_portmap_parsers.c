@@ -97,6 +97,10 @@ static void test_urls_that_are_bad(void **state) {
             fail_msg("taken for an URL: %s", bad[i]);
         assert_int_equal(url.port, 7);
     }
+}
+
+static void test_urls_have_bounds(void **state) {
+    (void)state;
     char text[600] = "http://1.2.3.4/";
     struct portmap_url url;
     memset(text + 15, 'x', 500);
@@ -290,6 +294,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_urls_that_are_good),
         cmocka_unit_test(test_urls_that_are_bad),
+        cmocka_unit_test(test_urls_have_bounds),
         cmocka_unit_test(test_urls_of_a_description),
         cmocka_unit_test(test_ssdp),
         cmocka_unit_test(test_pcp_question),

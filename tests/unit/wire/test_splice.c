@@ -443,6 +443,10 @@ static void test_nothing_left(void **state) {
     rig_fini(&rig);
 }
 
+static void stop(void *ctx) {
+    loop_stop(ctx);
+}
+
 static void test_new_refused(void **state) {
     struct rig rig;
     struct splice *unused = NULL;
@@ -457,7 +461,11 @@ static void test_new_refused(void **state) {
     assert_null(unused);
     assert_int_equal(send(rig.a[1], "x", 1, 0), 1); /* still ours, and not watched any more */
     assert_int_equal(recv(rig.a[0], &got, 1, 0), 1);
-    loop_drain(rig.thread.loop);
+    struct loop_timer timer;
+    loop_timer_init(rig.thread.loop, &timer, stop, rig.thread.loop);
+    assert_int_equal(loop_timer_set(&timer, 0), 0);
+    assert_int_equal(send(rig.a[0], "x", 1, 0), 1);
+    assert_int_equal(loop_run(rig.thread.loop), 0);
     close(file);
     close(rig.a[0]);
     close(rig.a[1]);
