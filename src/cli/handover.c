@@ -88,7 +88,7 @@ static bool answer(const struct visitor *visitor, const char *status, const char
                      "Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\nX-Content-Type-Options: nosniff\r\n"
                      "Connection: close\r\n\r\n%s",
                      status, fields, strlen(text), text);
-    bool sent = n > 0 && send(visitor->fd, out, (size_t)n, MSG_NOSIGNAL) == n;
+    bool sent = n > 0 && send(visitor->fd, out, (size_t)n, 0) == n;
     if (n > 0)
         secret_wipe(out, (size_t)n);
     free(out);

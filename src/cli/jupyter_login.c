@@ -152,7 +152,7 @@ int jupyter_login(const struct jupyter_found *found, uint16_t port, struct buf *
                     "GET %sapi/status HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nAuthorization: token %s\r\n"
                     "Accept: application/json\r\nConnection: close\r\n\r\n",
                     found->base_url, (unsigned)port, found->token);
-    if (!rc && send(fd, buf_head(&request), buf_len(&request), MSG_NOSIGNAL) != (ssize_t)buf_len(&request))
+    if (!rc && send(fd, buf_head(&request), buf_len(&request), 0) != (ssize_t)buf_len(&request))
         rc = SP_ECLOSED;
     if (!rc)
         rc = read_answer(fd, fields);

@@ -134,6 +134,8 @@ static int race_step(struct race *race, struct race_result *result, struct why *
         return 0;
     }
     if (!race->answered) {
+        if (race->child_failed)
+            return without_relay(race, result, why);
         if (race->relay == RELAY_FAILED && race->has_key && race->child_fd < 0 && !race->redialed) {
             /* Its door may be out of order, or it is an older relay: over SSH it says more. */
             race->redialed = true;

@@ -75,6 +75,7 @@ struct race {
     int child_fd; /* what the asking over SSH brings; -1: there is none */
     pid_t child;
     struct buf child_text;
+    bool child_failed; /* there is nobody left to ask */
 
     struct answer answer;
     bool answered;

@@ -143,15 +143,18 @@ static void child_ended(struct race *race) {
     size_t len = buf_len(&race->child_text);
     net_close(&race->child_fd);
     (void)waitpid(race->child, NULL, 0);
+    race->child_failed = true;
     if (len == 0) {
         why_set(&race->relay_why, "asking the relay over SSH failed");
     } else if (text[0] == '0' && len == 1 + sizeof race->answer) {
         memcpy(&race->answer, text + 1, sizeof race->answer);
         secret_wipe(race->answer.ask_key, sizeof race->answer.ask_key); /* the child has kept it */
+        race->child_failed = false;
         relay_answered(race);
         return;
     } else if (text[0] == 'D') {
         (void)snprintf(race->answer.error, sizeof race->answer.error, "%s", text + 1);
+        race->child_failed = false;
         relay_answered(race);
         return;
     } else {

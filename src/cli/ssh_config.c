@@ -101,7 +101,7 @@ struct places {
     mode_t mode;
 };
 
-/* The folder, and whether ssh itself looks there: it goes by the account's home, whatever $HOME says. */
+/* The folder, made if need be, and whether ssh itself looks there: it goes by the account's home, whatever $HOME says. */
 static int find_folder(const char *dir, char folder[static PATH_MAX], bool *usual, struct why *why) {
     char path[CLI_PATH_SIZE];
     const struct passwd *account = getpwuid(geteuid());
@@ -201,13 +201,13 @@ static int config_make(struct cli *cli, const char *dir, bool print, struct why 
     struct buf text, own;
     buf_init(&text);
     buf_init(&own);
-    int rc = find_places(dir, &places, why);
-    if (!rc)
-        rc = listing_get(cli, &machines, why);
-    if (!rc) {
+    int rc = listing_get(cli, &machines, why);
+    if (!rc && !print)
+        rc = find_places(dir, &places, why);
+    if (!rc && !print)
         read_users(places.own, &own);
+    if (!rc)
         rc = ssh_config_text(cli, machines, &own, &text);
-    }
     if (!rc)
         rc = print ? cli_print(&text) : config_write(cli, &places, &text, why);
     json_decref(machines);

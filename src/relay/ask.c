@@ -19,7 +19,7 @@ static void issue(struct relay *relay, const struct asker *asker, const struct m
     (void)str_copy(ticket.user, sizeof ticket.user, asker->name);
     if (kind != TICKET_PUNCH)
         (void)str_copy(ticket.service, sizeof ticket.service, service);
-    int rc = tickets_issue(relay->tickets, &ticket, os_realtime_s(), to);
+    int rc = tickets_issue(relay->tickets, TICKET_OF_USER, &ticket, os_realtime_s(), to);
     if (rc < 0)
         log_error("no ticket for %s: %s", asker->name, err_text(rc));
 }
@@ -32,13 +32,15 @@ static bool has_failed(const struct ask *ask, const struct candidate *candidate)
     return false;
 }
 
-/* Does it lead there without leaving the asker's own network? */
-static bool is_near(const struct asker *asker, const struct machine_live *live, const struct candidate *candidate) {
+/* Does it lead there without leaving the asker's own network? A machine elsewhere must not send anybody into his. */
+static bool is_near(const struct asker *asker, const struct machine_live *live, const struct candidate *candidate,
+                    bool proved) {
     if (!asker->address[0])
         return false;
-    return candidate->kind == CANDIDATE_LAN    ? candidate_same_network(asker->address, live->observed)
-           : candidate->kind == CANDIDATE_IPV6 ? candidate_same_network(asker->address, candidate->address)
-                                               : false;
+    bool at_home = candidate_same_network(asker->address, live->observed);
+    if (candidate->kind == CANDIDATE_IPV6)
+        return (proved || at_home) && candidate_same_network(asker->address, candidate->address);
+    return candidate->kind == CANDIDATE_LAN && at_home;
 }
 
 static void add_way(struct answer *answer, const struct candidate *candidate, bool lan) {
@@ -63,7 +65,7 @@ static bool add_ways(struct relay *relay, struct machine_live *live, const struc
         }
         bool proved = candidate->kind != CANDIDATE_LAN && candidate->state == CANDIDATE_VERIFIED &&
                       now - candidate->checked < PROOF_GOOD_S;
-        bool near = is_near(asker, live, candidate);
+        bool near = is_near(asker, live, candidate, proved);
         direct |= proved;
         if (proved || near)
             add_way(answer, candidate, near);

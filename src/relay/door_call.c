@@ -99,7 +99,7 @@ int door_call(struct caller *caller, enum ticket_kind kind, const struct ticket 
     memcpy(ticket.machine, right->live->print, sizeof ticket.machine);
     memcpy(ticket.user, shown->user, sizeof ticket.user);
     memcpy(ticket.service, shown->service, sizeof ticket.service);
-    rc = tickets_issue(relay->tickets, &ticket, os_realtime_s(), call.ticket);
+    rc = tickets_issue(relay->tickets, TICKET_OF_MACHINE, &ticket, os_realtime_s(), call.ticket);
     memcpy(call.user, ticket.user, sizeof call.user);
     memcpy(call.service, ticket.service, sizeof call.service);
     if (rc == 0)

@@ -123,7 +123,7 @@ static int start(struct proofs *proofs, struct machine_live *live, const struct 
     running->machine_id = live->id;
     running->candidate = *candidate;
     memcpy(running->door_key, live->reach.door_key, sizeof running->door_key);
-    int rc = tickets_issue(proofs->relay->tickets, &ticket, os_realtime_s(), config.ticket);
+    int rc = tickets_issue(proofs->relay->tickets, TICKET_OF_MACHINE, &ticket, os_realtime_s(), config.ticket);
     if (rc == 0)
         rc = proof_start(&config, &running->proof);
     if (rc < 0) {

@@ -30,25 +30,44 @@ static void introduce(struct caller *user, struct caller *machine) {
     caller_say(machine, ok, ok ? of_user : "the other side's address is none to connect to from yours", true);
 }
 
+static void refuse(struct caller *caller, const char *text) {
+    log_info("no meeting at the door for %s: %s", caller->text, text);
+    caller_say(caller, false, text, true);
+}
+
+/* The machine was called: is somebody still waiting, who still may? */
+static void meet(struct caller *caller, const struct ticket *ticket) {
+    struct caller *user = door_waiting(caller->door, ticket);
+    struct door_right right;
+    struct why why = {""};
+    if (!user) {
+        refuse(caller, "nobody waits for this meeting any more");
+    } else if (door_check(caller->door->relay, ticket, &right, &why) < 0) {
+        refuse(user, why.text);
+        refuse(caller, why.text);
+    } else {
+        introduce(user, caller);
+    }
+}
+
 void door_punch(struct caller *caller, const char *argument) {
     struct relay *relay = caller->door->relay;
     struct door_right right;
     struct ticket ticket;
     struct why why = {""};
     int rc = tickets_redeem(relay->tickets, argument, TICKET_PUNCH, os_realtime_s(), &ticket, &why);
-    struct caller *user = rc == 0 ? door_waiting(caller->door, &ticket) : NULL;
-    if (rc == 0)
-        rc = door_check(relay, &ticket, &right, &why);
-    if (rc == 0 && user) {
-        introduce(user, caller);
+    if (rc == SP_EFORMAT || rc == SP_ECRYPTO) {
+        caller_say(caller, false, why.text, true);
+        return;
+    }
+    if (rc == 0 && ticket_side(&ticket) == TICKET_OF_MACHINE) {
+        meet(caller, &ticket);
         return;
     }
     if (rc == 0)
-        rc = door_call(caller, TICKET_PUNCH, &ticket, &right, &why);
+        rc = door_check(relay, &ticket, &right, &why);
     if (rc == 0)
-        return;
-    log_info("no meeting at the door for %s: %s", caller->text, why.text);
-    caller_say(caller, false, why.text, true);
-    if (user)
-        caller_say(user, false, why.text, true);
+        rc = door_call(caller, TICKET_PUNCH, &ticket, &right, &why);
+    if (rc < 0)
+        refuse(caller, why.text);
 }

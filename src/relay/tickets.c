@@ -80,12 +80,17 @@ const uint8_t *tickets_public(const struct tickets *tickets) {
     return signing_key_public(tickets->key);
 }
 
-int tickets_issue(const struct tickets *tickets, struct ticket *ticket, int64_t now,
+enum ticket_side ticket_side(const struct ticket *ticket) {
+    return ticket->id[TICKET_ID_SIZE - 1] & 1 ? TICKET_OF_MACHINE : TICKET_OF_USER;
+}
+
+int tickets_issue(const struct tickets *tickets, enum ticket_side side, struct ticket *ticket, int64_t now,
                   char text[static TICKET_TEXT_SIZE]) {
     uint8_t body[TICKET_BODY_MAX], signature[SIGNING_SIGNATURE_SIZE];
     size_t n = 0;
     ticket->expires = now + TICKET_LIFE_S;
     int rc = secret_random(ticket->id, sizeof ticket->id);
+    ticket->id[TICKET_ID_SIZE - 1] = (uint8_t)((ticket->id[TICKET_ID_SIZE - 1] & 0xfe) | (side == TICKET_OF_MACHINE));
     if (rc == 0)
         rc = ticket_pack(ticket, body, &n);
     if (rc == 0)

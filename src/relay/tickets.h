@@ -17,8 +17,12 @@ void tickets_free(struct tickets *tickets); /* wipes; NULL is allowed */
 /* What agents check tickets with: 32 bytes, Ed25519. */
 const uint8_t *tickets_public(const struct tickets *tickets);
 
+/* Who is to bring a ticket: the last bit of its id says it, since those of both sides to a meeting are of one kind. */
+enum ticket_side { TICKET_OF_USER, TICKET_OF_MACHINE };
+enum ticket_side ticket_side(const struct ticket *ticket);
+
 /* Fills in id and expiry, and signs. SP_ESYS, SP_EINVAL, SP_ECRYPTO. */
-int tickets_issue(const struct tickets *tickets, struct ticket *ticket, int64_t now,
+int tickets_issue(const struct tickets *tickets, enum ticket_side side, struct ticket *ticket, int64_t now,
                   char text[static TICKET_TEXT_SIZE]);
 /* Reads a ticket that came to our door, checks it, and uses it up. SP_EFORMAT, SP_ECRYPTO: not one of ours; SP_EDENIED:
  * of another kind; SP_EEXIST: used before; SP_EEXPIRED; SP_EBUSY. `out` is filled for the last four, too: our own

@@ -181,7 +181,12 @@ void portmap_upnp_map(struct portmap_work *work, const struct portmap_url *descr
         portmap_say(&work->result, PORTMAP_NO_ADDRESS, "UPnP", rc);
     else
         upnp_say(&work->result, rc);
-    (void)str_copy(memory->external_address, sizeof memory->external_address, igd.external);
+    if (igd.external[0]) {
+        /* When that is a private one, it may well be the reason. */
+        char said[sizeof work->result.trouble];
+        memcpy(said, work->result.trouble, sizeof said);
+        portmap_say(&work->result, "%s; its own address is %s", said, igd.external);
+    }
 }
 
 /* The router that we remember, read anew. */

@@ -12,11 +12,13 @@
 #include "sallyport/base/buf.h"
 
 /* A pipe costs system calls to make and two descriptors to keep; for a few bytes copying is as quick, and takes a call
- * less, since recv tells that there is no more. So each direction copies until a read fills its space. */
+ * less, since recv tells that there is no more. So each direction copies until a read fills its space, and again when
+ * there is little to carry: idle streams, of which there are many, hold no pipes. */
 enum {
     COPY_SIZE = 32768,
     PIPE_SIZE = 262144,
-    FEW = 4096, /* so little at once through the pipe: it goes back to copying */
+    FEW = 4096, /* so little through the pipe ... */
+    TIMES = 8,  /* ... so often in a row: it is given back */
     STEPS = 16  /* in one direction; then others have their turn */
 };
 
@@ -31,6 +33,7 @@ struct half {
     bool readable, writable; /* as far as is known: an edge sets them, EAGAIN clears them */
     bool hung_up;            /* an end or an error is behind what can be read: a short read is not the last */
     bool much;               /* worth the pipe */
+    unsigned few;            /* times in a row that it was not */
     bool got_end;            /* nothing is pending then */
     bool told_end;
     bool broken;
@@ -57,6 +60,14 @@ static bool half_has_pipe(struct half *half) {
     /* Refused when this user's pipes hold much memory already: a smaller one carries the same, in more steps. */
     (void)fcntl(half->pipe[1], F_SETPIPE_SZ, PIPE_SIZE);
     return true;
+}
+
+static void half_drop_pipe(struct half *half) {
+    if (half->pipe[0] < 0)
+        return;
+    (void)close(half->pipe[0]);
+    (void)close(half->pipe[1]);
+    half->pipe[0] = half->pipe[1] = -1;
 }
 
 static bool half_is_pending(const struct half *half) {
@@ -101,7 +112,8 @@ static void half_fill(struct half *half) {
         return;
     }
     half->got_end = n == 0;
-    half->much = n >= FEW;
+    half->few = n < FEW ? half->few + 1 : 0;
+    half->much = half->few < TIMES;
     half->held = (size_t)n;
     half->taken += half->held;
 }
@@ -120,6 +132,7 @@ static void half_copy(struct half *half) {
     }
     half->taken += (uint64_t)n;
     half->much = (size_t)n == sizeof(bytes);
+    half->few = 0;
     if (!half->much)
         half->readable = half->hung_up;
     half_send(half, bytes, (size_t)n, &sent);
@@ -137,10 +150,12 @@ static bool half_step(struct half *half) {
     }
     if (half->got_end || !half->readable)
         return false;
-    if (half->much && half_has_pipe(half))
+    if (half->much && half_has_pipe(half)) {
         half_fill(half);
-    else
-        half_copy(half);
+        return true;
+    }
+    half_drop_pipe(half);
+    half_copy(half);
     return true;
 }
 
@@ -235,10 +250,7 @@ void splice_close(struct splice *splice) {
         loop_fd_remove(&splice->watch[i]);
         (void)close(half->from);
         buf_wipe(&half->rest);
-        if (half->pipe[0] >= 0) {
-            (void)close(half->pipe[0]);
-            (void)close(half->pipe[1]);
-        }
+        half_drop_pipe(half);
     }
     loop_task_post(&splice->task);
 }

@@ -2,25 +2,14 @@
 import hashlib
 import json
 import os
-import re
-import signal
 import socket
 import threading
-import time
 import unittest
 
-from lib import STRETCH, Agent, Case, Relay, Sshd, echo, free_port, run, wait_for
-from lib.client import CLIENT, Client, children, command_lines, fingerprint, get, lan
+from lib import STRETCH, Agent, Case, Sshd, echo, free_port, run, wait_for
+from lib.client import CLIENT, Client, children, command_lines, get, lan, service_config
 from lib.framework import Framework
 from lib.web import Visitor
-
-SERVICE = "[service {name}]\nport = {port}\nkind = {kind}\n"
-
-
-def services(**ports):
-    kinds = {"web": "http"}
-    return "".join(SERVICE.format(name=name, port=port, kind=kinds.get(name, "tcp")) for name, port in ports.items())
-
 
 class Joining(Case):
     @classmethod
@@ -98,7 +87,7 @@ class Daily(Case):
         cls.lan = lan()
         cls.echo = cls.world.serve(echo)
         cls.web = Framework(cls.world)
-        cls.relay, cls.sshd, cls.agent = cls.world.relay_with_agent(services(echo=cls.echo.port, web=cls.web.port))
+        cls.relay, cls.sshd, cls.agent = cls.world.relay_with_agent(service_config(echo=cls.echo.port, web=cls.web.port))
         cls.relay.wait_online("box1", "ssh", "echo", "web")
         cls.alice = Client(cls.world, "alice", cls.relay, cls.sshd, admin=True)
         cls.relay.ctl("machine", "add", "box2", cls.world.public(cls.world.key("box2")))
@@ -162,10 +151,12 @@ class Daily(Case):
         self.assertEqual(results, [True] * 8)
 
     def test_the_route_is_the_shortest(self):
+        if not self.lan:
+            self.skipTest("only root can have a network of its own here")
         self.alice.do("ssh", "box1", "true")
         done = self.alice.run("ssh", "box1", "true", env={"SALLYPORT_DEBUG": "1"})
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertRegex(done.stderr, r"\blan\b|same network" if self.lan else r"relay", done.stderr)
+        self.assertRegex(done.stderr, r"\blan\b|same network", done.stderr)
 
     def test_big_transfers_both_ways(self):
         data = os.urandom(32 << 20)
@@ -178,8 +169,8 @@ class Daily(Case):
         self.alice.do("ssh", "box1", f"cp {file} {there}")
         self.assertEqual(self.alice.do("ssh", "box1", f"sha256sum {there}").split()[0], digest)
 
-    def plain(self, target, *more, fdpass=False, via="connect"):
-        words = self.alice.argv(via, *(["--fdpass"] if fdpass else []), "%h", "ssh")
+    def plain(self, target, *more, fdpass=False):
+        words = self.alice.argv("connect", *(["--fdpass"] if fdpass else []), "%h", "ssh")
         return self.alice.tool(self.alice.proxy(
             "-o", "ProxyCommand=" + " ".join(words), *(["-o", "ProxyUseFdpass=yes"] if fdpass else []), target, *more))
 
@@ -256,7 +247,7 @@ class Daily(Case):
     def test_forward_of_a_page_past_an_sshd_that_forwards_nothing(self):
         sshd = Sshd(self.world, "strict-sshd", more="AllowTcpForwarding no")
         agent = Agent(self.world, "box3", self.relay,
-                      f"[service ssh]\nport = {sshd.port}\n{services(web=self.web.port)}")
+                      f"[service ssh]\nport = {sshd.port}\n{service_config(web=self.web.port)}")
         agent.join()
         agent.start("ssh", "web")
         sshd.authorize(self.alice.key)
@@ -272,7 +263,7 @@ class Daily(Case):
             self.assertEqual(done.returncode, 1, done.stderr)
             self.assertIn(word, done.stderr)
 
-    def check_hand_over(self, process_or_text, to):
+    def check_hand_over(self, to):
         """The browser's address has no secret that is good for another user, and leads on to `to`."""
         url = self.alice.seen()
         self.assertRegex(url, r"^http://127\.0\.0\.1:\d+/[A-Za-z0-9_-]{43}$")
@@ -286,7 +277,7 @@ class Daily(Case):
         process = self.alice.start(verb, *words)
         url = self.alice.seen()
         self.assertFalse([line for line in command_lines() if "/login/" in line], "the link stands on a command line")
-        location = self.check_hand_over(process, to)
+        location = self.check_hand_over(to)
         self.assertEqual(process.wait(), 0, process.text())
         with self.assertRaises(OSError):
             get(url)
@@ -441,184 +432,6 @@ class Tools(Case):
         git("-C", here, "push", "-q", "origin", "main")
         git("clone", "-q", f"box1:{there}", self.world.path("clone2"))
         self.assertEqual(self.world.path("clone2", ).joinpath("file").read_text(encoding="utf-8"), "text\n")
-
-
-class Trouble(Case):
-    """Machines that are gone, rights that ended, keys that changed: said clearly, and over when they are over."""
-
-    def setUp(self):
-        self.number = getattr(type(self), "count", 0) + 1
-        type(self).count = self.number
-        self.box, self.name = f"box{self.number}", f"user{self.number}"
-        self.sshd = Sshd(self.world, f"sshd{self.number}")
-        self.agent = Agent(self.world, self.box, self.relay,
-                           f"[service ssh]\nport = {self.sshd.port}\n{services(echo=self.echo.port)}")
-        self.agent.join()
-        self.agent.start("ssh")
-        self.relay.wait_online(self.box, "ssh", "echo")
-        self.client = Client(self.world, self.name, self.relay, self.sshd)
-        self.relay.ctl("grant", self.name, self.box)
-
-    def tearDown(self):
-        self.assertEqual(self.client.questions(), "", "the user was asked for something")
-        self.agent.process.stop()
-
-    @classmethod
-    def begin(cls):
-        lan()
-        cls.echo = cls.world.serve(echo)
-        cls.relay = Relay(cls.world)
-
-    def works(self, *more):
-        done = self.client.run("ssh", self.box, "echo hello", *more)
-        self.assertEqual((done.returncode, done.stdout), (0, "hello\n"), done.stderr)
-
-    def works_again(self):
-        """The machine takes no ticket that was made in the second in which a right ended."""
-        wait_for("the way in", lambda: self.client.run("ssh", self.box, "true").returncode == 0)
-        self.works()
-
-    def fails(self, *words):
-        done = self.client.run("ssh", *(words or (self.box, "echo hello")))
-        self.assertNotEqual(done.returncode, 0)
-        self.assertEqual(done.stdout, "")
-        return done.stderr
-
-    def test_a_machine_that_is_not_there_or_not_for_us(self):
-        other = Agent(self.world, f"secret{self.number}", self.relay, f"[service ssh]\nport = {self.sshd.port}\n")
-        other.join()
-        other.start("ssh")
-        said = [self.fails(name, "true").replace(name, "NAME") for name in ("nobox", other.name)]
-        self.assertIn("NAME", said[0])
-        self.assertEqual(said[0], said[1])
-        other.process.stop()
-
-    def test_an_agent_that_is_killed_and_comes_back(self):
-        self.works()
-        self.agent.process.kill()
-        self.relay.wait_offline(self.box)
-        self.assertRegex(self.fails(), rf"{self.box} is offline since")
-        self.agent.start("ssh")
-        self.works()
-
-    def test_a_relay_that_is_restarted(self):
-        self.works()
-        self.relay.restart()
-        wait_for("the way to be back", lambda: self.client.run("ssh", self.box, "true").returncode == 0, 60)
-
-    def test_without_the_relay_it_is_said(self):
-        self.works()
-        self.relay.process.stop()
-        self.assertIn("relay", self.fails())
-        done = self.client.run("ls")
-        self.assertEqual(done.returncode, 1)
-        self.assertIn("relay", done.stderr)
-        self.relay.start()
-        self.relay.wait_online(self.box, "ssh", timeout=60)
-
-    def test_a_right_that_ends(self):
-        self.works()
-        process = self.client.start("ssh", self.box, "echo began; sleep 1000")
-        process.wait_line("began")
-        self.relay.ctl("revoke", self.name, self.box)
-        self.assertNotEqual(process.wait(), 0)
-        self.assertIn(self.box, self.fails())
-        self.relay.ctl("grant", self.name, self.box)
-        self.works_again()
-
-    def test_a_user_that_is_disabled(self):
-        self.works()
-        self.relay.ctl("user", "disable", self.name)
-        self.fails()
-        self.assertEqual(self.client.run("ls").returncode, 1)
-        self.relay.ctl("user", "enable", self.name)
-        self.works_again()
-
-    def test_a_forward_that_is_no_more_for_us(self):
-        self.works()
-        process, port = self.client.forward(f"{self.box}/echo")
-        self.assertNotIn("through the relay", process.text())
-        self.relay.ctl("revoke", self.name, self.box)
-        # The agent ends what is open; then the client asks again.
-        self.assertEqual(process.wait(), 1, process.text())
-        self.assertIn(self.box, process.text())
-        with self.assertRaises(OSError):
-            socket.create_connection(("127.0.0.1", port), timeout=5).close()
-
-    def test_a_forward_through_the_relay_that_is_no_more_for_us(self):
-        other = Client(self.world, f"other{self.number}", self.relay)
-        self.relay.ctl("grant", other.name, self.box)
-        process, port = other.forward(f"{self.box}/echo")
-        self.assertIn("through the relay", process.text())
-        self.assertTrue(self.echoes(port))
-        self.relay.ctl("revoke", other.name, self.box)
-        self.assertFalse(self.echoes(port))
-        process.interrupt()
-
-    def echoes(self, port):
-        with socket.create_connection(("127.0.0.1", port), timeout=30 * STRETCH) as connection:
-            connection.settimeout(30 * STRETCH)
-            connection.sendall(b"hello")
-            return connection.recv(5) == b"hello"
-
-    def test_a_forward_outlives_a_restart_of_the_relay(self):
-        process, port = self.client.forward(f"{self.box}/echo")
-        self.relay.restart()
-        self.relay.wait_online(self.box, "ssh", "echo", timeout=60)
-        wait_for("the local port to lead there", lambda: self.echoes(port), 120)
-        self.assertEqual(process.interrupt(), 0)
-
-    def test_host_keys_that_changed_are_refused_until_they_are_trusted(self):
-        self.works()
-        old = fingerprint(self.sshd.host_key)
-        self.sshd.process.stop()
-        for suffix in ("", ".pub"):
-            os.unlink(f"{self.sshd.host_key}{suffix}")
-        self.world.key(f"sshd{self.number}-host")
-        self.sshd.start()
-        self.agent.process.stop()
-        self.agent.start("ssh")
-        new = fingerprint(self.sshd.host_key)
-        said = self.fails()
-        for word in (old, new, f"sallyport trust {self.box}"):
-            self.assertIn(word, said)
-        self.fails()
-        self.client.do("trust", self.box)
-        self.works()
-
-    def test_a_machine_in_the_middle_is_refused(self):
-        """Something else answers at the machine's ssh port, with a key of its own, and the agent has not noticed."""
-        self.works()
-        port = self.sshd.port
-        self.sshd.process.stop()
-        other = self.world.key(f"other-{self.number}")
-        config = self.sshd.config.read_text(encoding="utf-8").replace(str(self.sshd.host_key), str(other))
-        self.sshd.config.write_text(config, encoding="utf-8")
-        self.sshd.start()
-        self.assertEqual(port, self.sshd.port)
-        self.assertRegex(self.fails(), r"(?i)host key|identification")
-
-    def test_a_damaged_memory_is_none(self):
-        self.works()
-        for path in self.client.state.iterdir():
-            if path.name.startswith("routes"):
-                path.write_bytes(b"\0garbage{")
-        self.works()
-
-    def test_ctrl_c_ends_an_ssh(self):
-        process = self.client.start("ssh", self.box, "-tt", "echo began; sleep 1000")
-        process.wait_line("began")
-        began = time.monotonic()
-        process.signal(signal.SIGTERM)
-        process.wait()
-        self.assertLess(time.monotonic() - began, 20 * STRETCH)
-
-    def test_the_log_of_the_relay_has_no_secret(self):
-        self.works()
-        keys = [json.loads(path.read_text(encoding="utf-8")) for path in self.client.state.glob("*.json")]
-        secrets = set(re.findall(r'"(?:ask_key|knock|door_ticket|relay_ticket)": ?"([^"]+)"', json.dumps(keys)))
-        logs = self.relay.process.text() + self.agent.process.text()
-        self.assertFalse([secret for secret in secrets if secret in logs])
 
 
 if __name__ == "__main__":

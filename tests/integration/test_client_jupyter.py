@@ -1,10 +1,9 @@
 """`sallyport jupyter BOX`: a fresh browser ends up logged in to a real Jupyter, and no token is seen on the way."""
 import os
-import re
 import tempfile
 import unittest
 
-from lib import Agent, Case, Relay, Sshd, run, wait_for
+from lib import Agent, Case, Relay, Sshd, run
 from lib.client import Client, command_lines, get, lan
 from lib.jupyter import TOKEN, Jupyter, fetch
 from test_jupyter import environment

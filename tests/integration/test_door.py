@@ -534,6 +534,25 @@ class Meeting(AtDoor):
         self.assertIn("SALLY1 no this ticket was used", self.door().tell("punch", ticket))
         self.assertEqual(user.line(), "SALLY1 no box1 did not come within 10 s")
 
+    def test_a_machine_that_comes_too_late_meets_nobody(self):
+        user = self.door()
+        user.say("punch", self.ticket(self.bob)["punch_ticket"])
+        call = self.box.link.until("punch")
+        user.close()
+        self.relay.process.wait_line("bob did not wait for box1")
+        self.assertIn("SALLY1 no nobody waits", self.door().tell("punch", call["ticket"]))
+
+    def test_a_right_that_ends_while_the_machine_is_called(self):
+        mia = Person(self.world, "mia", self.relay)
+        self.relay.ctl("grant", "mia", "box1/ssh")
+        user = self.door()
+        user.say("punch", self.ticket(mia)["punch_ticket"])
+        call = self.box.link.until("punch")
+        self.relay.ctl("revoke", "mia", "box1/ssh")
+        machine = self.door()
+        self.assertIn("SALLY1 no box1 has no service", machine.tell("punch", call["ticket"]))
+        self.assertIn("SALLY1 no box1 has no service", user.line())
+
 
 class Abused(AtDoor):
     def closes(self, data, timeout=20.0):

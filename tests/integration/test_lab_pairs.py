@@ -67,7 +67,8 @@ class Pairs(Case):
         for row in chosen():
             if row.says:
                 with self.subTest(home=row.plan.name):
-                    self.assertIn(row.says, self.town.relay.ctl("status", row.plan.name))
+                    wait_for(f"the words '{row.says}'", lambda name=row.plan.name, says=row.says:
+                             says in self.town.relay.ctl("status", name), 30, 0.3)
 
     def again(self, row, laptop):
         who = self.town.laptop(laptop, row.plan.name)
@@ -76,7 +77,11 @@ class Pairs(Case):
         if row.routes[laptop] == "punched" and visits[-1].route() != "punched":
             wait_for(f"{row.plan.name} punched from {laptop}", lambda: visits.append(who.ssh(row.plan.name)) or
                      visits[-1].route() == "punched", 20, pause=1)
-        return visits[-1]
+        if not row.plan.wire:
+            return visits[-1]
+        # Where frames are lost, one login says little.
+        visits = visits[-1:] + [who.ssh(row.plan.name) for _ in range(4)]
+        return sorted(visits, key=lambda visit: visit.seconds)[2]
 
     def show(self, table):
         lines = ["| the machine's network | " + " | ".join(LAPTOP_WORDS[laptop] for laptop in LAPTOPS) + " | why |",

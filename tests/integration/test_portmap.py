@@ -85,7 +85,8 @@ class Routers(Case):
         for old in ("no", "yes"):
             with self.subTest(igd_1=old):
                 self.home.start(old=old)
-                self.assertEqual(self.home.upnpc("other", "-e", "theirs", "-a", OTHER, "22", "40022", "TCP").returncode, 0)
+                theirs = self.home.upnpc("other", "-e", "theirs", "-a", OTHER, "22", "40022", "TCP")
+                self.assertEqual(theirs.returncode, 0)
                 before = [line for line in self.home.ruleset().splitlines() if OTHER in line]
                 self.assertTrue(before)
                 result = self.map(wanted=40022)

@@ -56,7 +56,7 @@ class Hostile(Case):
         self.assertEqual(result["external_port"], 0, result)
         return result
 
-    # -- the fakes themselves are good routers when nothing is wrong ----------------------------------------------------
+    # -- the fakes themselves are good routers when nothing is wrong --------------------------------------------------
 
     def test_the_fake_router_works(self):
         for options, protocol in (({}, "upnp"), ({"version": 2}, "upnp"), ({"pcp": "good"}, "pcp"),
@@ -64,8 +64,8 @@ class Hostile(Case):
             with self.subTest(**options):
                 router = self.fake(**options)
                 result = self.ask()
-                self.assertEqual((result["outcome"], result["protocol"], result["external_port"]), ("ok", protocol, PORT),
-                                 result)
+                self.assertEqual((result["outcome"], result["protocol"], result["external_port"]),
+                                 ("ok", protocol, PORT), result)
                 self.assertEqual(self.ask("check")["outcome"], "ok")
                 self.assertEqual(self.ask("unmap")["outcome"], "ok")
                 self.assertNotIn("subscribe", router.text())
@@ -81,7 +81,7 @@ class Hostile(Case):
         self.assertEqual(self.ask()["outcome"], "ok")
         self.assertEqual(router.text().count("ssdp"), searched)
 
-    # -- SSDP ------------------------------------------------------------------------------------------------------------
+    # -- SSDP ---------------------------------------------------------------------------------------------------------
 
     def test_ssdp_garbage(self):
         router = self.fake(ssdp="garbage")
@@ -97,7 +97,8 @@ class Hostile(Case):
         """Neither by the answer, nor by a redirection, nor by what a description says."""
         elsewhere = f"http://{OTHER}:5000/desc.xml"
         for options in ({"location": elsewhere}, {"location": f"http://{GATEWAY}@{OTHER}:5000/"},
-                        {"location": f"http://{OTHER}:5000#{GATEWAY}/"}, {"location": "http://router.lan:5000/desc.xml"},
+                        {"location": f"http://{OTHER}:5000#{GATEWAY}/"},
+                        {"location": "http://router.lan:5000/desc.xml"},
                         {"location": "file:///etc/passwd"}, {"location": f"http://{GATEWAY}.{OTHER}:5000/x"},
                         {"description": "redirect", "elsewhere": elsewhere}, {"control": f"http://{OTHER}:5000/ctl"},
                         {"control": f"//{OTHER}:5000/ctl"}, {"base": f"<URLBase>http://{OTHER}:5000/</URLBase>"},
@@ -130,7 +131,7 @@ class Hostile(Case):
         """Not with his own address, and not with the router's."""
         for host in (OTHER6, GATEWAY6):
             with self.subTest(host):
-                neighbour = self.fake("other", lan=OTHER, lan6=OTHER6, ssdp="good", location=f"http://[{host}]:5000/desc.xml")
+                neighbour = self.fake("other", lan=OTHER, lan6=OTHER6, location=f"http://[{host}]:5000/desc.xml")
                 router = self.fake(ssdp="none", lan6=GATEWAY6, link="lan0", location="")
                 self.assertEqual(self.ask(use="upnp", ipv6=1)["pinhole"], "")
                 self.assertIn("ssdp6", neighbour.text())
@@ -142,7 +143,7 @@ class Hostile(Case):
         self.ask(use="upnp", ipv6=1)
         self.assertIn("get", router.text())
 
-    # -- descriptions ----------------------------------------------------------------------------------------------------
+    # -- descriptions -------------------------------------------------------------------------------------------------
 
     def watched(self, **options):
         """The result, and how much memory the child took at most."""
@@ -174,7 +175,7 @@ class Hostile(Case):
         self.fake(services=10000)
         self.assertIn(self.ask()["outcome"], ("ok", "no router", "broken"))
 
-    # -- SOAP ------------------------------------------------------------------------------------------------------------
+    # -- SOAP ---------------------------------------------------------------------------------------------------------
 
     def test_soap_nonsense(self):
         def body(action, **fields):
@@ -185,7 +186,8 @@ class Hostile(Case):
                     {external: body(external, NewExternalIPAddress="x" * 100000)},
                     {external: body(external, NewExternalIPAddress="<![CDATA[" + "\x01" * 300)},
                     {external: ""}, {external: "<"}, {external: "<" * 100000},
-                    {entry: body(entry, NewInternalClient="y" * 5000, NewInternalPort="9" * 5000, NewLeaseDuration="-1" * 999)},
+                    {entry: body(entry, NewInternalClient="y" * 5000, NewInternalPort="9" * 5000)},
+                    {entry: body(entry, NewInternalClient=BOX, NewInternalPort=PORT, NewLeaseDuration="-1" * 999)},
                     {entry: body(entry, NewInternalClient=BOX, NewInternalPort="99999999999")},
                     {entry: body(entry, NewInternalClient="%s%n%s", NewInternalPort="%n")},
                     {entry: "\0" * 3000}, {"AddPortMapping": "<u:AddPortMappingResponse"},
@@ -272,14 +274,16 @@ class Hostile(Case):
                     router = self.fake(external=address, **options)
                     result = self.ask()
                     self.assertEqual((result["outcome"], result["external_address"]), ("ok", address))
+        self.fake(external="100.64.23.2", errors={"AddPortMapping": 501})
+        self.assertIn("its own address is 100.64.23.2", self.unmapped("refused")["trouble"])
         self.fake(external="0.0.0.0")
         self.assertIn("address", self.ask()["trouble"])
 
-    # -- PCP and NAT-PMP ---------------------------------------------------------------------------------------------------
+    # -- PCP and NAT-PMP ----------------------------------------------------------------------------------------------
 
     def test_pcp_answers_that_are_none(self):
-        for kind in ("nonce", "short", "long", "odd", "opcode", "question", "another port", "no port", "no address", "six",
-                     "no lease", "version", "noise"):
+        for kind in ("nonce", "short", "long", "odd", "opcode", "question", "another port", "no port", "no address",
+                     "six", "no lease", "version", "noise"):
             with self.subTest(kind):
                 router = self.fake(pcp=kind, ssdp="none")
                 self.unmapped("no router", "broken", "refused", use="pcp")
@@ -332,7 +336,7 @@ class Hostile(Case):
                 self.probe = before
                 self.assertEqual(self.ask("check")["outcome"], "lost")
 
-    # -- the child ---------------------------------------------------------------------------------------------------------
+    # -- the child ----------------------------------------------------------------------------------------------------
 
     def waiting(self):
         """A request that waits for a router that never comes to an end: the process, and the child's number."""
@@ -344,13 +348,12 @@ class Hostile(Case):
         self.addCleanup(started.communicate)
         self.addCleanup(started.kill)
         child = wait_for("the child", lambda: children(started.pid))[0]
-        wait_for("its sandbox", lambda: "Seccomp:\t2" in pathlib.Path(f"/proc/{child}/status").read_text(encoding="ascii"))
+        wait_for("its sandbox", lambda: "Seccomp:\t2" in proc(child, "status"))
         return started, child
 
     def test_the_sandbox(self):
         _started, child = self.waiting()
-        status = dict(line.split(":\t", 1) for line in
-                      pathlib.Path(f"/proc/{child}/status").read_text(encoding="ascii").splitlines() if ":\t" in line)
+        status = dict(line.split(":\t", 1) for line in proc(child, "status").splitlines() if ":\t" in line)
         self.assertEqual(status["NoNewPrivs"], "1")
         # In a user namespace with one user there is nobody else to become.
         if pathlib.Path("/proc/self/uid_map").read_text(encoding="ascii").split()[2] != "1":
@@ -367,7 +370,7 @@ class Hostile(Case):
         others = [link for number, link in links.items() if number > 2]
         self.assertTrue(all(link.startswith("socket:") for link in others), links)
         self.assertLess(len(others), 8)
-        limits = pathlib.Path(f"/proc/{child}/limits").read_text(encoding="ascii")
+        limits = proc(child, "limits")
         for limit in ("Max file size +0 +0", "Max processes +0 +0", "Max core file size +0 +0", "Max cpu time +10 +10"):
             self.assertRegex(limits, limit)
 
@@ -397,16 +400,20 @@ class Hostile(Case):
         self.assertNotIn("get", other.text())
 
 
+def proc(pid, name):
+    return pathlib.Path(f"/proc/{pid}/{name}").read_text(encoding="ascii")
+
+
 def alive(pid):
     try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[0] not in "ZX"
+        return proc(pid, "stat").rsplit(")", 1)[1].split()[0] not in "ZX"
     except OSError:
         return False
 
 
 def children(pid):
     try:
-        return pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+        return proc(pid, f"task/{pid}/children").split()
     except OSError:
         return []
 
@@ -414,7 +421,7 @@ def children(pid):
 def memory(pid):
     """Resident KiB."""
     try:
-        found = re.search(r"^VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii"), re.MULTILINE)
+        found = re.search(r"^VmRSS:\s+(\d+)", proc(pid, "status"), re.MULTILINE)
         return int(found.group(1)) if found else 0
     except OSError:
         return 0

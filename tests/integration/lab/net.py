@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import threading
+import unittest
 
 from lib import run
 
@@ -24,8 +25,9 @@ def seal():
     processes, so that nothing leaves the machine, and everything ends with it."""
     if os.environ.get("SALLYPORT_SEALED") == "1":
         return
-    more = [] if os.getuid() == 0 else ["--map-root-user"]
-    os.execvpe("unshare", ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", *more,
+    if os.getuid() != 0:
+        raise unittest.SkipTest("the lab has routers and sshd on port 22: it needs root")
+    os.execvpe("unshare", ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
                            *sys.orig_argv], {**os.environ, "SALLYPORT_SEALED": "1"})
 
 

@@ -78,8 +78,9 @@ class Home:
     def take(self, port):
         """A neighbour on the LAN maps that external port to itself."""
         neighbour = self.router.computer(f"{self.plan.name}-neighbour", NEIGHBOUR)
-        done = neighbour.run("upnpc", "-m", "lan0", "-a", f"{self.router.inside}.{NEIGHBOUR}", "5000", port, "TCP", "3600")
-        if self.router.mappings().get(port) != (f"{self.router.inside}.{NEIGHBOUR}", 5000):
+        address = f"{self.router.inside}.{NEIGHBOUR}"
+        done = neighbour.run("upnpc", "-m", "lan0", "-a", address, "5000", port, "TCP", "3600")
+        if self.router.mappings().get(port) != (address, 5000):
             raise AssertionError(f"the neighbour got no port: {done.stdout}{done.stderr}")
 
 

@@ -135,7 +135,8 @@ class Laptop:
     def _checked(self, argv, **how):
         visit = Visit(argv, **how)
         if visit.status != 0 or visit.text != "here\n":
-            raise AssertionError(f"{self.name}: {' '.join(map(str, argv))}: {visit.status} {visit.text!r} {visit.error}")
+            said = f"{visit.status} {visit.text!r} {visit.error}"
+            raise AssertionError(f"{self.name}: {' '.join(map(str, argv))}: {said}")
         return visit
 
 

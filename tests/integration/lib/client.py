@@ -34,6 +34,12 @@ def lan():
     return LAN_ADDRESS in run(["ip", "-4", "addr", "show"]).stdout
 
 
+def service_config(**ports):
+    """Lines of agent.ini that publish these; the one named `web` is a page, the others plain TCP."""
+    return "".join(f"[service {name}]\nport = {port}\nkind = {'http' if name == 'web' else 'tcp'}\n"
+                   for name, port in ports.items())
+
+
 class Client:
     """`key`: the user's key for the machines; the one for the relay is made by `join`."""
 

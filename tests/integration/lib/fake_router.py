@@ -22,7 +22,8 @@ FRIENDLY = """<?xml version="1.0"?>
 SERVICE = """<service><serviceType>{kind}</serviceType><serviceId>urn:upnp-org:serviceId:x</serviceId>
 <controlURL>{control}</controlURL><eventSubURL>/event</eventSubURL><SCPDURL>/scpd</SCPDURL></service>"""
 CONNECTION = "urn:schemas-upnp-org:service:WANIPConnection:{version}"
-SOAP = """<?xml version="1.0"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>{body}</s:Body></s:Envelope>"""
+SOAP = """<?xml version="1.0"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>{body}</s:Body>
+</s:Envelope>"""
 
 
 def say(*words):
@@ -40,7 +41,7 @@ class Router:
     def get(self, name, otherwise=None):
         return self.options.get(name, otherwise)
 
-    # -- SSDP --------------------------------------------------------------------------------------------------------
+    # -- SSDP ---------------------------------------------------------------------------------------------------------
 
     def answers(self):
         url = self.get("location", f"http://{self.lan}:5000/desc.xml")
@@ -50,7 +51,8 @@ class Router:
         if kind == "good":
             return [good]
         if kind == "garbage":
-            return [b"\x00\xff" * 300, b"", b"HTTP/1.1 200 OK\r\n", b"LOCATION" * 180, good[:-60], good.replace(b"200", b"500"),
+            return [b"\x00\xff" * 300, b"", b"HTTP/1.1 200 OK\r\n", b"LOCATION" * 180, good[:-60],
+                    good.replace(b"200", b"500"),
                     b"HTTP/1.1 200 OK\r\nLOCATION: http://\r\nST: upnp:rootdevice\r\n\r\n"]
         if kind == "flood":
             return [good.replace(b"/desc.xml", b"/%d.xml" % number) for number in range(2000)]
@@ -86,7 +88,7 @@ class Router:
             for answer in self.answers():
                 back.sendto(answer, peer)
 
-    # -- PCP and NAT-PMP ---------------------------------------------------------------------------------------------
+    # -- PCP and NAT-PMP ----------------------------------------------------------------------------------------------
 
     def epoch(self):
         return self.get("epoch", 1000) + int(time.monotonic() - self.began)
@@ -111,7 +113,8 @@ class Router:
             "short": [good[:n] for n in range(0, 60, 4)], "long": [good + b"\0" * 1100], "odd": [good + b"x"],
             "opcode": [head[:1] + b"\x82" + good[2:]], "question": [head[:1] + b"\x01" + good[2:]],
             "another port": [good[:40] + b"\x00\x07" + good[42:]], "no port": [good[:42] + b"\0\0" + good[44:]],
-            "no address": [good[:56] + b"\0\0\0\0"], "six": [good[:44] + socket.inet_pton(socket.AF_INET6, "2001:db8::7")],
+            "no address": [good[:56] + b"\0\0\0\0"],
+            "six": [good[:44] + socket.inet_pton(socket.AF_INET6, "2001:db8::7")],
             "no lease": [good[:4] + b"\0\0\0\0" + good[8:]], "for ever": [good[:4] + b"\xff" * 4 + good[8:]],
             "version": [b"\x03" + good[1:]], "noise": [bytes([7 * n % 251]) * (n * 13 % 1500) for n in range(200)],
         }
@@ -127,9 +130,11 @@ class Router:
             inner, outer, lease = struct.unpack(">HHI", question[4:12])
             if kind == "another port":
                 inner = 7
-            good = struct.pack(">BBHIHHI", 0, 128 + question[1], 0, self.epoch(), inner, self.get("port") or outer, lease)
+            outer = self.get("port") or outer
+            good = struct.pack(">BBHIHHI", 0, 128 + question[1], 0, self.epoch(), inner, outer, lease)
         wrong = {
-            "good": [good], "another port": [good], "refused": [good[:2] + struct.pack(">H", self.get("result", 2)) + good[4:]],
+            "good": [good], "another port": [good],
+            "refused": [good[:2] + struct.pack(">H", self.get("result", 2)) + good[4:]],
             "short": [good[:n] for n in range(len(good))], "opcode": [good[:1] + b"\x83" + good[2:]],
             "noise": [bytes([7 * n % 251]) * (n * 13 % 1500) for n in range(200)],
         }
@@ -144,7 +149,7 @@ class Router:
             for answer in self.pcp_answers(question) + self.natpmp_answers(question):
                 server.sendto(answer, peer)
 
-    # -- HTTP --------------------------------------------------------------------------------------------------------
+    # -- HTTP ---------------------------------------------------------------------------------------------------------
 
     def description(self):
         kind = CONNECTION.format(version=self.version)
@@ -229,11 +234,13 @@ def handler(router):
                 time.sleep(3600)
             elif kind == "bomb":
                 entities = "".join(f'<!ENTITY e{n} "&e{n - 1};&e{n - 1};&e{n - 1};&e{n - 1};">' for n in range(1, 40))
-                self.send(200, f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY e0 "x">{entities}]><root>&e39;</root>'.encode())
+                bomb = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY e0 "x">{entities}]><root>&e39;</root>'
+                self.send(200, bomb.encode())
             elif kind == "deep":
                 self.send(200, b"<a>" * 200000)
             elif kind == "huge strings":
-                self.send(200, router.description().replace(b"/ctl", b"/" + b"c" * 100000).replace(b"fake", b"f" * 100000))
+                huge = router.description().replace(b"/ctl", b"/" + b"c" * 100000)
+                self.send(200, huge.replace(b"fake", b"f" * 100000))
             elif kind == "garbage":
                 self.send(200, bytes(n * 7 % 256 for n in range(20000)))
             elif kind == "length lies":
@@ -241,7 +248,8 @@ def handler(router):
                 self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4294967295\r\n\r\n" + router.description())
             elif kind == "redirect":
                 self.close_connection = True
-                self.wfile.write(f"HTTP/1.1 302 Found\r\nLocation: {router.get('elsewhere')}\r\nContent-Length: 0\r\n\r\n".encode())
+                self.wfile.write(b"HTTP/1.1 302 Found\r\nLocation: " + router.get("elsewhere").encode() +
+                                 b"\r\nContent-Length: 0\r\n\r\n")
             else:
                 self.send(200, router.description())
 

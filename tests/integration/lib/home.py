@@ -138,7 +138,7 @@ class Home:
         for line in NETWORK.strip().splitlines():
             command(line)
         # The box's IPv6 route as it would come with an advertisement: by the router's own address of the link.
-        link = json.loads(run(["ip", "-n", "router", "-j", "-6", "addr", "show", "dev", "lan0", "scope", "link"]).stdout)
+        link = json.loads(run("ip -n router -j -6 addr show dev lan0 scope link".split()).stdout)
         self.gateway6 = next(found["local"] for found in link[0]["addr_info"] if found.get("scope") == "link")
         command(f"ip -n box route add default via {self.gateway6} dev eth0")
         self.rules()
@@ -187,8 +187,8 @@ class Home:
                 "s=socket.create_server((sys.argv[1],int(sys.argv[2])),family=socket.AF_INET6 if ':' in sys.argv[1] "
                 "else socket.AF_INET)\nprint('ready',flush=True)\n"
                 "while True:\n c,_=s.accept()\n c.sendall(b'the box');c.close()\n")
-        server = self.world.start(f"listen-{namespace}-{port}", within(namespace, [sys.executable, "-c", code, address, str(port)]),
-                                  clean_end=False)
+        argv = within(namespace, [sys.executable, "-c", code, address, str(port)])
+        server = self.world.start(f"listen-{namespace}-{port}", argv, clean_end=False)
         server.wait_line("ready")
         return server
 

@@ -48,6 +48,10 @@ static void test_forwarded_by_hand(void **state) {
     until_asked(PORTMAP_MAP);
     assert_int_equal(stand.request.wanted_port, 40100);
     assert_null(find(CANDIDATE_MAPPED)); /* a router may answer yet */
+    answer_outcome(PORTMAP_REFUSED, "the port is somebody else's");
+    assert_null(find(CANDIDATE_MAPPED));
+    reach_network(stand.reach);
+    until_asked(PORTMAP_MAP);
     answer_outcome(PORTMAP_NO_ROUTER, "");
     const struct candidate *candidate = find(CANDIDATE_MAPPED);
     assert_non_null(candidate);

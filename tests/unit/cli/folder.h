@@ -26,13 +26,13 @@ static inline int folder_set_up(void **state) {
 }
 
 static inline int folder_tear_down(void **state) {
-    char path[600];
+    char path[4096];
     DIR *dir = opendir(*state);
     assert_non_null(dir);
     for (const struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
         if (entry->d_name[0] == '.')
             continue;
-        (void)snprintf(path, sizeof path, "%s/%s", (const char *)*state, entry->d_name);
+        assert_int_equal(os_path(path, sizeof path, *state, entry->d_name), 0);
         assert_int_equal(unlink(path), 0);
     }
     (void)closedir(dir);
@@ -42,8 +42,8 @@ static inline int folder_tear_down(void **state) {
 }
 
 static inline void folder_write(void *const *state, const char *name, const char *text) {
-    char path[600];
-    (void)snprintf(path, sizeof path, "%s/%s", (const char *)*state, name);
+    char path[4096];
+    assert_int_equal(os_path(path, sizeof path, *state, name), 0);
     assert_int_equal(os_write_file(path, text, strlen(text), 0600), 0);
 }
 

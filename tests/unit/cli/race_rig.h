@@ -31,8 +31,8 @@ struct fake {
     enum asked_does asked;
     uint8_t key[SEALED_KEY_SIZE];
     struct answer answer;
-    struct ask ask;   /* the last question */
-    char ticket[300]; /* of the last `raw` */
+    struct ask ask;    /* the last question */
+    char ticket[1200]; /* of the last `raw` */
     atomic_uint connections, tickets;
 };
 
@@ -227,7 +227,8 @@ static inline int rig_set_up(void **state) {
 
 static inline int rig_tear_down(void **state) {
     struct rig *rig = *state;
-    race_fini(&rig->race);
+    if (rig->race.cli)
+        race_fini(&rig->race);
     fake_stop(&rig->relay);
     fake_stop(&rig->door);
     void *dir = strdup(rig->cli.state);

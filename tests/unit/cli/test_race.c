@@ -1,5 +1,6 @@
 #include "race_rig.h"
 
+#include "after.h"
 #include "hostkeys.h"
 #include "punched_keep.h"
 
@@ -154,22 +155,44 @@ static void test_no_splice_either_is_the_trunk(void **state) {
 }
 
 /* What the relay's ssh would say comes from a script. */
-static void made_up_ssh(struct rig *rig, const char *key) {
+static void ssh_script(struct rig *rig, const char *script) {
     char path[CLI_PATH_SIZE + 64];
-    void *folder = rig->cli.state;
+    assert_int_equal(os_path(path, sizeof path, rig->cli.state, "ssh"), 0);
+    assert_int_equal(os_write_file(path, script, strlen(script), 0700), 0);
+    (void)snprintf(path, sizeof path, "%s:/usr/bin:/bin", rig->cli.state);
+    assert_int_equal(setenv("PATH", path, 1), 0);
+}
+
+static void ssh_answers(struct rig *rig, const char *key) {
     struct buf text;
-    buf_init(&text);
     struct answer answer = rig->relay.answer;
+    buf_init(&text);
     (void)str_copy(answer.ask_key, sizeof answer.ask_key, key);
     assert_int_equal(buf_printf(&text, "#!/bin/sh\ncat <<'END'\n"), 0);
     assert_int_equal(answer_format(&text, &answer), 0);
     assert_int_equal(buf_printf(&text, "\nEND\n"), 0);
-    folder_write(&folder, "ssh", buf_string(&text));
-    (void)snprintf(path, sizeof path, "chmod 700 %s/ssh", rig->cli.state);
-    assert_int_equal(system(path), 0); /* NOLINT(cert-env33-c) */
-    (void)snprintf(path, sizeof path, "%s:/usr/bin:/bin", rig->cli.state);
-    assert_int_equal(setenv("PATH", path, 1), 0);
+    ssh_script(rig, buf_string(&text));
     buf_fini(&text);
+}
+
+/* Neither the door nor SSH tells the ways: that is said, and the relay is not asked again and again. */
+static void test_an_ssh_that_fails(void **state) {
+    static const enum asked_does all[] = {ASKED_SAYS_NO, ASKED_CLOSES};
+    struct rig *rig = *state;
+    struct race_result result;
+    char said[32], key[44];
+    base64url_encode(key, rig->relay.key, sizeof rig->relay.key);
+    for (size_t i = 0; i < 4; i++) {
+        struct why why = {""};
+        void *folder = rig->cli.state;
+        rig->relay.asked = all[i % 2];
+        folder_write(&folder, "ask_key", key);
+        ssh_script(rig, i < 2 ? "#!/bin/sh\necho 'no such port' >&2; exit 255\n"
+                              : "#!/bin/sh\necho 'this account is disabled' >&2; exit 1\n");
+        assert_int_equal(rig_run(rig, &result, &why, said), i < 2 ? SP_ECLOSED : SP_EDENIED);
+        assert_non_null(strstr(why.text, i < 2 ? "no such port" : "this account is disabled"));
+        race_fini(&rig->race);
+    }
 }
 
 static void test_keys_that_the_door_does_not_take(void **state) {
@@ -179,7 +202,7 @@ static void test_keys_that_the_door_does_not_take(void **state) {
     struct asking asking;
     memset(rig->relay.key, 9, sizeof rig->relay.key);
     base64url_encode(key, rig->relay.key, sizeof rig->relay.key);
-    made_up_ssh(rig, key);
+    ssh_answers(rig, key);
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         struct race_result result;
         struct why why = {""};
@@ -223,6 +246,45 @@ static void test_a_relay_that_is_not_there(void **state) {
     assert_int_equal(rig_run(rig, &result, &why, said), SP_ECLOSED);
     assert_non_null(strstr(why.text, "127.0.0.1"));
     assert_non_null(strstr(why.text, "refused"));
+}
+
+static struct memory_entry remembered(const struct rig *rig) {
+    struct memory *memory;
+    struct memory_entry entry;
+    assert_int_equal(memory_load(rig->cli.state, &memory), 0);
+    memory_find(memory, "127.0.0.1", "box1", "ssh", &entry);
+    memory_free(memory);
+    return entry;
+}
+
+/* Behind the stream's back: the next time is quicker, and the relay looks at what failed. */
+static void test_what_is_done_afterwards(void **state) {
+    struct rig *rig = *state;
+    struct race_result result;
+    struct why why = {""};
+    char said[32];
+    if (!door_at(rig, false, DOOR_DOES_WELL))
+        skip();
+    assert_int_equal(rig_run(rig, &result, &why, said), 0);
+    assert_int_equal(result.route, ROUTE_DIRECT);
+    after_start(&rig->race, &result);
+    while (remembered(rig).route != ROUTE_DIRECT)
+        (void)usleep(10000);
+    assert_int_equal(remembered(rig).way.port, rig->door.port);
+    assert_string_equal(remembered(rig).knock, KNOCK);
+    race_fini(&rig->race);
+    rig->door.door = DOOR_CLOSES;
+    rig->relay.ask.failed_count = 0;
+    assert_int_equal(rig_run(rig, &result, &why, said), 0);
+    assert_int_equal(result.route, ROUTE_RELAYED);
+    after_start(&rig->race, &result);
+    while (remembered(rig).route != ROUTE_RELAYED || rig->relay.ask.failed_count == 0)
+        (void)usleep(10000);
+    assert_int_equal(remembered(rig).way.port, 0);
+    assert_int_equal(remembered(rig).failed_count, 1);
+    (void)signal(SIGCHLD, SIG_DFL); /* nobody waits for those children, but others wait for theirs */
+    assert_int_equal(rig->relay.ask.failed[0].port, rig->door.port);
+    assert_string_equal(rig->relay.ask.failed[0].address, PUBLIC_ADDRESS);
 }
 
 /* Another machine has the address that the relay had last time: its name leads to where it is now. */
@@ -300,7 +362,9 @@ int main(void) {
         TEST(test_the_relay_s_error),
         TEST(test_no_splice_either_is_the_trunk),
         TEST(test_keys_that_the_door_does_not_take),
+        TEST(test_an_ssh_that_fails),
         TEST(test_host_keys_that_changed),
+        TEST(test_what_is_done_afterwards),
         TEST(test_a_relay_that_has_moved),
         TEST(test_a_relay_that_is_not_there),
         TEST(test_a_punched_connection_is_used_once),

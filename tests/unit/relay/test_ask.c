@@ -196,12 +196,14 @@ static void test_home_is_for_those_at_home(void **state) {
     assert_int_equal(ask_from(rig, "", "box1", "ssh", false)->way_count, 0);
     add(rig, CANDIDATE_IPV6, "2a00:1:2:3::20", CANDIDATE_FAILED, 1);
     assert_int_equal(ask_from(rig, "2a00:1:2:4::9", "box1", "ssh", false)->way_count, 0);
+    assert_int_equal(ask_from(rig, "2a00:1:2:3::9", "box1", "ssh", false)->way_count, 0);
+    (void)snprintf(rig->box.observed, sizeof rig->box.observed, "2a00:1:2:3::20");
     answer = ask_from(rig, "2a00:1:2:3::9", "box1", "ssh", false);
-    assert_int_equal(answer->way_count, 1);
-    assert_true(answer->ways[0].lan);
+    assert_int_equal(answer->way_count, 2);
+    assert_true(answer->ways[0].lan && answer->ways[1].lan);
     rig->box.reach.list[1].state = CANDIDATE_VERIFIED;
     assert_false(ask_from(rig, "2a00:1:2:4::9", "box1", "ssh", false)->ways[0].lan);
-    assert_true(ask_from(rig, "2a00:1:2:3::9", "box1", "ssh", false)->ways[0].lan);
+    assert_true(ask_from(rig, "2a00:1:2:3::9", "box1", "ssh", false)->ways[1].lan);
 }
 
 static void test_tickets_as_the_agent_can(void **state) {

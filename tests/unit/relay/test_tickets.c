@@ -54,7 +54,7 @@ static struct ticket a_ticket(void) {
 
 static void issue(struct rig *rig, char text[static TICKET_TEXT_SIZE]) {
     struct ticket ticket = a_ticket();
-    assert_int_equal(tickets_issue(rig->tickets, &ticket, NOW, text), 0);
+    assert_int_equal(tickets_issue(rig->tickets, TICKET_OF_USER, &ticket, NOW, text), 0);
 }
 
 static int redeem(struct rig *rig, const char *text, enum ticket_kind kind, int64_t now) {
@@ -70,7 +70,7 @@ static void test_issue_and_redeem(void **state) {
     struct ticket wanted = a_ticket(), got;
     char text[TICKET_TEXT_SIZE], again[TICKET_TEXT_SIZE];
     struct why why;
-    assert_int_equal(tickets_issue(rig->tickets, &wanted, NOW, text), 0);
+    assert_int_equal(tickets_issue(rig->tickets, TICKET_OF_USER, &wanted, NOW, text), 0);
     issue(rig, again);
     assert_string_not_equal(text, again);
     assert_int_equal(tickets_redeem(rig->tickets, text, TICKET_STREAM, NOW + 5, &got, &why), 0);
@@ -90,6 +90,20 @@ static void test_once_in_time_and_for_its_kind(void **state) {
     assert_int_equal(redeem(rig, text, TICKET_STREAM, NOW - 3600), SP_EEXPIRED);
     assert_int_equal(redeem(rig, text, TICKET_STREAM, NOW + TICKET_LIFE_S - 1), 0);
     assert_int_equal(redeem(rig, text, TICKET_STREAM, NOW + TICKET_LIFE_S - 1), SP_EEXIST);
+}
+
+static void test_whose_it_is(void **state) {
+    struct rig *rig = *state;
+    struct ticket ticket = a_ticket(), got;
+    char text[TICKET_TEXT_SIZE];
+    struct why why;
+    for (int i = 0; i < 64; i++) {
+        enum ticket_side side = i % 2 ? TICKET_OF_MACHINE : TICKET_OF_USER;
+        assert_int_equal(tickets_issue(rig->tickets, side, &ticket, NOW, text), 0);
+        assert_int_equal(ticket_side(&ticket), side);
+        assert_int_equal(tickets_redeem(rig->tickets, text, TICKET_STREAM, NOW, &got, &why), 0);
+        assert_int_equal(ticket_side(&got), side);
+    }
 }
 
 /* No letter of it can be another one. */
@@ -169,9 +183,9 @@ static void test_ask_keys(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         rig_test(test_issue_and_redeem), rig_test(test_once_in_time_and_for_its_kind),
-        rig_test(test_forged),           rig_test(test_of_another_relay),
-        rig_test(test_the_key_is_kept),  rig_test(test_a_damaged_key),
-        rig_test(test_ask_keys),
+        rig_test(test_whose_it_is),      rig_test(test_forged),
+        rig_test(test_of_another_relay), rig_test(test_the_key_is_kept),
+        rig_test(test_a_damaged_key),    rig_test(test_ask_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -83,6 +83,11 @@ static void test_memories_are_checked(void **state) {
     REFUSED(memcpy(result.memory.url, "http://192.168.1.9/", 20));
     REFUSED(memcpy(result.memory.url, "http://router/", 15));
     REFUSED(memset(result.memory.url, 'x', sizeof result.memory.url));
+}
+
+static void test_memories_of_mappings_are_checked(void **state) {
+    (void)state;
+    struct portmap_result result;
     REFUSED(memcpy(result.memory.internal_address, "nonsense", 9));
     REFUSED(memcpy(result.memory.external_address, "203.0.113.7 ", 13));
     REFUSED(memset(result.memory.external_address, '1', sizeof result.memory.external_address));
@@ -344,6 +349,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_results_are_checked),
         cmocka_unit_test(test_memories_are_checked),
+        cmocka_unit_test(test_memories_of_mappings_are_checked),
         cmocka_unit_test(test_results_of_another_size),
         cmocka_unit_test(test_requests_are_checked),
         cmocka_unit_test(test_the_sandbox_leaves_nothing),

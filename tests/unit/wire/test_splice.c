@@ -388,29 +388,51 @@ static void test_close(void **state) {
 }
 
 /* Few bytes at a time cost no pipe; much does, and gives it back. */
-static void test_tiny(void **state) {
-    struct rig rig;
+static void exchange(struct rig *rig, int times) {
     char got;
+    for (int i = 0; i < times; i++) {
+        char letter = (char)i;
+        assert_int_equal(send(rig->a[0], &letter, 1, 0), 1);
+        assert_int_equal(recv(rig->b[0], &got, 1, 0), 1);
+        assert_int_equal(got, letter);
+        assert_int_equal(send(rig->b[0], &letter, 1, 0), 1);
+        assert_int_equal(recv(rig->a[0], &got, 1, 0), 1);
+        assert_int_equal(got, letter);
+    }
+}
+
+struct piece {
+    int fd;
+    const char *bytes;
+};
+
+static void *send_piece(void *ctx) {
+    const struct piece *piece = ctx;
+    (void)send(piece->fd, piece->bytes, MIB, MSG_NOSIGNAL);
+    return NULL;
+}
+
+static void test_tiny(void **state) {
+    static char much[MIB], same[MIB];
+    struct rig rig;
     (void)state;
     rig_init(&rig);
     rig_join(&rig);
     size_t before = count_descriptors();
-    for (int i = 0; i < 2000; i++) {
-        char letter = (char)i;
-        assert_int_equal(send(rig.a[0], &letter, 1, 0), 1);
-        assert_int_equal(recv(rig.b[0], &got, 1, 0), 1);
-        assert_int_equal(got, letter);
-        assert_int_equal(send(rig.b[0], &letter, 1, 0), 1);
-        assert_int_equal(recv(rig.a[0], &got, 1, 0), 1);
-        assert_int_equal(got, letter);
-    }
+    exchange(&rig, 2000);
     assert_int_equal(count_descriptors(), before);
-    struct flow flow;
-    static char much[MIB];
-    flow_start(&flow, flow_send, rig.a[0], sizeof(much), 0);
-    assert_int_equal(recv(rig.b[0], much, sizeof(much), MSG_WAITALL), sizeof(much));
-    flow_check(&flow);
-    assert_int_equal(count_descriptors(), before + 2);
+    for (int i = 0; i < 3; i++) {
+        memset(much, i + 1, sizeof(much));
+        struct piece piece = {rig.a[0], much};
+        pthread_t sender;
+        assert_int_equal(pthread_create(&sender, NULL, send_piece, &piece), 0);
+        assert_int_equal(recv(rig.b[0], same, sizeof(same), MSG_WAITALL), sizeof(same));
+        pthread_join(sender, NULL);
+        assert_memory_equal(much, same, sizeof(much));
+        assert_int_equal(count_descriptors(), before + 2);
+        exchange(&rig, 20);
+        assert_int_equal(count_descriptors(), before);
+    }
     close_ends(&rig);
     rig_wait(&rig);
     rig_fini(&rig);
