@@ -44,8 +44,14 @@ bool secret_equal(const void *a, const void *b, size_t n) {
 }
 
 void secret_wipe(void *bytes, size_t n) {
+#ifdef __linux__
     if (n)
         explicit_bzero(bytes, n);
+#else
+    /* volatile: the compiler must not find that nobody looks at it any more. */
+    for (volatile uint8_t *at = bytes; n > 0; n--)
+        *at++ = 0;
+#endif
 }
 
 static void base64_write(char *to, const uint8_t *from, size_t n, const char *alphabet) {

@@ -1,6 +1,5 @@
 #include "after.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -13,7 +12,7 @@
 #include "sallyport/base/str.h"
 #include "sallyport/wire/socket_line.h"
 
-enum { REMEMBER_AGAIN_S = 3600 };
+enum { REMEMBER_AGAIN_S = 3600, AFTER_MAX_S = 12 * 60 };
 
 static bool is_own_way(enum route route) {
     return route == ROUTE_LAN || route == ROUTE_DIRECT;
@@ -168,28 +167,14 @@ static void after_run(struct race *race, const struct race_result *result) {
     secret_wipe(&answer, sizeof answer);
 }
 
-static bool is_way(const struct race *race, int fd) {
-    for (size_t i = 0; i < race->way_count; i++) {
-        if (race->ways[i].fd == fd)
-            return true;
-    }
-    return false;
-}
-
 /* The child has no part in the stream, nor in anything that somebody waits for the end of: it keeps nothing open but the
  * ways that did not win. */
 static void let_go(const struct race *race) {
-    enum { DESCRIPTORS_MAX = 1024 };
+    int ways[RACE_WAYS_MAX];
+    for (size_t i = 0; i < race->way_count; i++)
+        ways[i] = race->ways[i].fd;
     (void)setsid();
-    for (int fd = STDERR_FILENO + 1; fd < DESCRIPTORS_MAX; fd++) {
-        if (!is_way(race, fd))
-            (void)close(fd);
-    }
-    int null = open("/dev/null", O_RDWR);
-    for (int i = STDIN_FILENO; null >= 0 && i <= STDERR_FILENO; i++)
-        (void)dup2(null, i);
-    if (null > STDERR_FILENO)
-        (void)close(null);
+    process_forget(ways, race->way_count);
 }
 
 void after_start(struct race *race, const struct race_result *result) {
@@ -200,6 +185,7 @@ void after_start(struct race *race, const struct race_result *result) {
     if (child != 0)
         return;
     let_go(race);
+    (void)alarm(AFTER_MAX_S); /* whatever happens */
     race->cli->verbose = false;
     after_run(race, result);
     _exit(0);

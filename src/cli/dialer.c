@@ -1,35 +1,26 @@
-/* The relay by its name: looked up in a thread, since getaddrinfo takes its time, while the address where it was last
- * time is tried already. */
+/* The relay by its name: looked up by a child, since getaddrinfo takes its time, while the address where it was last time
+ * is tried already. By a child and not by a thread, because this program forks: locks that a thread holds at that moment
+ * are never released in the copy. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
-#include <pthread.h>
-#include <stdatomic.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "net.h"
+#include "process.h"
 #include "sallyport/base/os.h"
-#include "sallyport/base/str.h"
 
-/* What the thread works on. Whoever has done with it last frees it: the thread may outlive the dialer, or the other way
- * round. */
+/* What the child has found; goes through the pipe in one piece. */
 struct lookup {
-    atomic_int users;
-    char host[256];
-    char port[8];
-    int fd;
-    int error;
-    struct net_address list[DIALER_MAX];
+    int error; /* of getaddrinfo */
     size_t count;
+    struct net_address list[DIALER_MAX];
 };
-
-static void lookup_leave(struct lookup *lookup) {
-    if (atomic_fetch_sub(&lookup->users, 1) == 1)
-        free(lookup);
-}
 
 /* The families take turns, beginning with what the system prefers (RFC 8305 section 4). */
 static void lookup_take(struct lookup *lookup, const struct addrinfo *found) {
@@ -47,21 +38,6 @@ static void lookup_take(struct lookup *lookup, const struct addrinfo *found) {
     }
 }
 
-static void *lookup_run(void *ctx) {
-    struct lookup *lookup = ctx;
-    struct addrinfo *found = NULL;
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
-    int fd = lookup->fd;
-    lookup->error = getaddrinfo(lookup->host, lookup->port, &hints, &found);
-    if (!lookup->error) {
-        lookup_take(lookup, found);
-        freeaddrinfo(found);
-    }
-    lookup_leave(lookup);
-    (void)close(fd); /* which is how it is told */
-    return NULL;
-}
-
 int net_lookup(const char *host, uint16_t port, int family, struct net_address *out) {
     struct addrinfo *found = NULL;
     struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM};
@@ -75,33 +51,36 @@ int net_lookup(const char *host, uint16_t port, int family, struct net_address *
     return 0;
 }
 
-/* SP_ESYS, SP_ENOMEM. */
-static int lookup_start(const char *host, uint16_t port, struct lookup **out, int *fd) {
+static void lookup_run(const char *host, uint16_t port, int fd) {
+    struct lookup lookup = {.error = 0};
+    struct addrinfo *found = NULL;
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+    char service[8];
+    process_forget(&fd, 1);
+    (void)snprintf(service, sizeof service, "%u", (unsigned)port);
+    lookup.error = getaddrinfo(host, service, &hints, &found);
+    if (!lookup.error)
+        lookup_take(&lookup, found);
+    _exit(write(fd, &lookup, sizeof lookup) == (ssize_t)sizeof lookup ? 0 : 1);
+}
+
+/* SP_ESYS. */
+static int lookup_start(const char *host, uint16_t port, pid_t *helper, int *fd) {
     int pipes[2];
-    pthread_t thread;
-    struct lookup *lookup = calloc(1, sizeof *lookup);
-    if (!lookup || str_copy(lookup->host, sizeof lookup->host, host)) {
-        free(lookup);
-        return SP_ENOMEM;
-    }
-    (void)snprintf(lookup->port, sizeof lookup->port, "%u", (unsigned)port);
-    if (pipe(pipes)) {
-        free(lookup);
+    if (pipe(pipes))
         return SP_ESYS;
-    }
     (void)fcntl(pipes[0], F_SETFD, FD_CLOEXEC);
     (void)fcntl(pipes[1], F_SETFD, FD_CLOEXEC);
-    lookup->fd = pipes[1];
-    atomic_init(&lookup->users, 2);
-    if (pthread_create(&thread, NULL, lookup_run, lookup)) {
+    pid_t child = fork();
+    if (child == 0)
+        lookup_run(host, port, pipes[1]);
+    (void)close(pipes[1]);
+    if (child < 0) {
         (void)close(pipes[0]);
-        (void)close(pipes[1]);
-        free(lookup);
         return SP_ESYS;
     }
-    (void)pthread_detach(thread);
+    *helper = child;
     *fd = pipes[0];
-    *out = lookup;
     return 0;
 }
 
@@ -126,7 +105,7 @@ void dialer_init(struct dialer *dialer, const char *host, uint16_t port, const c
     }
     if (hint[0] && net_parse(hint, port, &address) == 0)
         dialer_add(dialer, &address);
-    if (lookup_start(host, port, &dialer->asked, &dialer->lookup))
+    if (lookup_start(host, port, &dialer->helper, &dialer->lookup))
         dialer->lookup_error = EAI_SYSTEM;
 }
 
@@ -136,9 +115,11 @@ static void dialer_drop(struct dialer *dialer) {
 }
 
 static void dialer_forget(struct dialer *dialer) {
-    if (dialer->asked)
-        lookup_leave(dialer->asked);
-    dialer->asked = NULL;
+    if (dialer->helper > 0) {
+        (void)kill(dialer->helper, SIGKILL);
+        (void)waitpid(dialer->helper, NULL, 0);
+    }
+    dialer->helper = 0;
     net_close(&dialer->lookup);
 }
 
@@ -149,11 +130,16 @@ void dialer_fini(struct dialer *dialer) {
 
 static void dialer_look(struct dialer *dialer) {
     struct pollfd set = {.fd = dialer->lookup, .events = POLLIN};
+    struct lookup lookup;
     if (dialer->lookup < 0 || poll(&set, 1, 0) <= 0)
         return;
-    for (size_t i = 0; i < dialer->asked->count; i++)
-        dialer_add(dialer, &dialer->asked->list[i]);
-    dialer->lookup_error = dialer->asked->error;
+    if (read(dialer->lookup, &lookup, sizeof lookup) == (ssize_t)sizeof lookup) {
+        for (size_t i = 0; i < lookup.count && i < DIALER_MAX; i++)
+            dialer_add(dialer, &lookup.list[i]);
+        dialer->lookup_error = lookup.error;
+    } else {
+        dialer->lookup_error = EAI_AGAIN;
+    }
     dialer_forget(dialer);
 }
 

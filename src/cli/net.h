@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include "sallyport/base/err.h"
 
@@ -50,8 +51,8 @@ void net_wait(struct net_waits *waits);
 /* A connection to a host by name. */
 enum { DIALER_MAX = 8, DIALER_MS = 10000, DIALER_NEXT_MS = 250 };
 struct dialer {
-    int lookup;           /* ends when the thread that looks the name up has done so; -1: it has */
-    struct lookup *asked; /* what it works on; NULL: nothing */
+    int lookup;   /* what the child that looks the name up has found comes here; -1: it has come */
+    pid_t helper; /* that child; 0: there is none */
     struct net_address list[DIALER_MAX];
     size_t count, begun;
     int fds[DIALER_MAX];

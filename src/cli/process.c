@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -60,6 +61,22 @@ int process_run(const struct words *words, int *status) {
     pid_t pid;
     int rc = process_start(words, PROCESS_OURS, PROCESS_OURS, PROCESS_OURS, &pid);
     return rc ? rc : process_wait(pid, status);
+}
+
+void process_forget(const int *keep, size_t count) {
+    enum { DESCRIPTORS_MAX = 1024 };
+    for (int fd = STDERR_FILENO + 1; fd < DESCRIPTORS_MAX; fd++) {
+        bool kept = false;
+        for (size_t i = 0; i < count; i++)
+            kept = kept || keep[i] == fd;
+        if (!kept)
+            (void)close(fd);
+    }
+    int null = open("/dev/null", O_RDWR);
+    for (int i = STDIN_FILENO; null >= 0 && i <= STDERR_FILENO; i++)
+        (void)dup2(null, i);
+    if (null > STDERR_FILENO)
+        (void)close(null);
 }
 
 int process_exec(const struct words *words) {

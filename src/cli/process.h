@@ -30,6 +30,9 @@ struct process_talk {
 };
 int process_talk(const struct words *words, const struct process_talk *talk, int *status);
 
+/* In a child that only works on for us: nothing stays open but these few; the standard streams become /dev/null. */
+void process_forget(const int *keep, size_t count);
+
 /* Becomes that program; returns only when it cannot: SP_ESYS. */
 int process_exec(const struct words *words);
 

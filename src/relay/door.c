@@ -61,21 +61,22 @@ static int caller_limit(struct caller *caller) {
 /* Reads what nobody wants any more. */
 static void caller_drain(struct caller *caller) {
     uint8_t bytes[4096];
-    ssize_t n;
     for (int i = 0; i < DRAINS_PER_TURN; i++) {
-        n = recv(caller->watch.fd, bytes, sizeof bytes, 0);
+        ssize_t n = recv(caller->watch.fd, bytes, sizeof bytes, 0);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
-        if (n <= 0)
-            break;
+        if (n <= 0) {
+            caller_drop(caller);
+            return;
+        }
     }
-    caller_drop(caller);
 }
 
 /* Closed with bytes unread, it would be reset, and the answer could get lost on its way. */
 static void caller_part(struct caller *caller) {
     caller->over = true;
-    if (shutdown(caller->watch.fd, SHUT_WR) < 0 || loop_timer_set(&caller->timer, OVER_MS) < 0)
+    if (shutdown(caller->watch.fd, SHUT_WR) < 0 || loop_timer_set(&caller->timer, OVER_MS) < 0 ||
+        loop_fd_set(&caller->watch, EPOLLIN) < 0)
         caller_drop(caller);
     else
         caller_drain(caller);

@@ -171,7 +171,8 @@ class Sshd:
             f"Port {self.port}\nListenAddress {listen}\nHostKey {self.host_key}\nPidFile none\nUsePAM {pam}\n"
             f"AuthorizedKeysFile {self.authorized}\nStrictModes no\nPasswordAuthentication no\n"
             "KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nMaxSessions 300\nMaxStartups 300\n"
-            f"Subsystem sftp internal-sftp\n{more}\n", encoding="utf-8")
+            # So bash takes itself for a shell within a shell, and leaves out the tester's own ~/.bashrc.
+            f"SetEnv SHLVL=2\nSubsystem sftp internal-sftp\n{more}\n", encoding="utf-8")
         self.process = None
         self.start()
 
