@@ -91,7 +91,8 @@ int join_url_parse(const char *text, struct join_url *out, struct why *why) {
     struct join_url url = {0};
     int rc = SP_EFORMAT;
     if (!str_starts(text, SCHEME)) {
-        why_set(why, "a join URL begins with '" SCHEME "': ask for one with 'invite machine NAME' or 'invite user NAME' on the relay");
+        why_set(why, "a join URL begins with '" SCHEME
+                     "': ask for one with 'invite machine NAME' or 'invite user NAME' on the relay");
         return SP_EFORMAT;
     }
     text += sizeof(SCHEME) - 1;

@@ -121,11 +121,19 @@ static int run_flow(uint16_t port, uint16_t sink, long long bytes) {
     return 0;
 }
 
+static long long number(const char *text) {
+    char *end;
+    long long value = strtoll(text, &end, 10);
+    if (*end || value <= 0)
+        die(text);
+    return value;
+}
+
 int main(int argc, char **argv) {
     if (argc == 4 && strcmp(argv[1], "front") == 0)
-        return run_front((uint16_t)atoi(argv[2]), (uint16_t)atoi(argv[3]));
+        return run_front((uint16_t)number(argv[2]), (uint16_t)number(argv[3]));
     if (argc == 5 && strcmp(argv[1], "flow") == 0)
-        return run_flow((uint16_t)atoi(argv[2]), (uint16_t)atoi(argv[3]), atoll(argv[4]));
+        return run_flow((uint16_t)number(argv[2]), (uint16_t)number(argv[3]), number(argv[4]));
     (void)fprintf(stderr, "bench_splice front PORT TARGET | flow PORT SINK BYTES\n");
     return 2;
 }

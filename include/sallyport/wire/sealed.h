@@ -9,7 +9,12 @@
 #include "sallyport/base/buf.h"
 #include "sallyport/base/err.h"
 
-enum { SEALED_KEY_SIZE = 32, SEALED_NONCE_SIZE = 12, SEALED_TAG_SIZE = 16, SEALED_MAX = 12288 /* bytes of a message */ };
+enum {
+    SEALED_KEY_SIZE = 32,
+    SEALED_NONCE_SIZE = 12,
+    SEALED_TAG_SIZE = 16,
+    SEALED_MAX = 12288 /* bytes of a message */
+};
 
 /* Appends nonce (random), ciphertext and tag, in base64url, to `out`. `bound` is what the message belongs to (may be
  * NULL with 0 bytes): it opens with the same only. `nonce` (may be NULL) gets the nonce. SP_ETOOBIG, SP_ECRYPTO,

@@ -1,7 +1,7 @@
 """A router with UPnP that grants permanent mappings only (error 725): fake_igd.py INSIDE OUTSIDE
 
-INSIDE is its address on lan0, OUTSIDE the one that it says it has on the internet. Mappings are rules in the chains that
-router.py makes.
+INSIDE is its address on lan0, OUTSIDE the one that it says it has on the internet. Mappings are rules in the chains
+that router.py makes.
 """
 import http.server
 import re

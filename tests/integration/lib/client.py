@@ -65,10 +65,9 @@ class Client:
     def _agent(self):
         path = self.world.path(f"{self.name}-agent")
         self.world.start(f"{self.name}-ssh-agent", ["ssh-agent", "-D", "-a", path], clean_end=False)
-        wait_for("ssh-agent to listen", path.exists)
-        done = run(["ssh-add", "-q", str(self.key)], env=dict(os.environ, SSH_AUTH_SOCK=str(path)))
-        if done.returncode != 0:
-            raise AssertionError(done.stderr)
+        # Its socket is there a moment before it listens.
+        wait_for("ssh-agent to take the key", lambda: run(["ssh-add", "-q", str(self.key)], env=dict(
+            os.environ, SSH_AUTH_SOCK=str(path))).returncode == 0)
         return path
 
     def _script(self, name, text):

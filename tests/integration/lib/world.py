@@ -171,8 +171,9 @@ class Sshd:
             f"Port {self.port}\nListenAddress {listen}\nHostKey {self.host_key}\nPidFile none\nUsePAM {pam}\n"
             f"AuthorizedKeysFile {self.authorized}\nStrictModes no\nPasswordAuthentication no\n"
             "KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nMaxSessions 300\nMaxStartups 300\n"
-            # So bash takes itself for a shell within a shell, and leaves out the tester's own ~/.bashrc.
-            f"SetEnv SHLVL=2\nSubsystem sftp internal-sftp\n{more}\n", encoding="utf-8")
+            # With SHLVL bash takes itself for a shell within a shell, and leaves out the tester's own ~/.bashrc. sshd heeds
+            # the first SetEnv only, which may be the test's.
+            f"Subsystem sftp internal-sftp\n{more}\nSetEnv SHLVL=2\n", encoding="utf-8")
         self.process = None
         self.start()
 
