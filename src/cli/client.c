@@ -12,6 +12,7 @@
 #include "sallyport/base/str.h"
 #include "sallyport/domain/jsonline.h"
 #include "sallyport/wire/digest.h"
+#include "statefile.h"
 
 enum { FILE_MAX = 16384, BLOB_MAX = 2048 };
 
@@ -68,19 +69,16 @@ out:
 }
 
 int client_save(const char *state, const struct client *client, struct why *why) {
-    char path[4200];
-    int rc = os_path(path, sizeof path, state, file_name);
+    int rc = 0;
     json_t *object = json_pack("{s:s, s:i, s:s, s:s, s:s}", "host", client->host, "port", (int)client->port, "user",
                                client->user, "host_key", client->fingerprint, "key", client->key);
     if (!object || !jsonline_set_text(object, "identity", client->identity) ||
         !jsonline_set_text(object, "ssh_config", client->ssh_config))
         rc = SP_ENOMEM;
-    char *text = rc ? NULL : json_dumps(object, JSON_INDENT(2));
     if (!rc)
-        rc = text ? os_write_file(path, text, strlen(text), 0600) : SP_ENOMEM;
+        rc = statefile_write(state, file_name, object);
     if (rc)
-        why_set(why, "cannot write %s: %s", path, err_text(rc));
-    free(text);
+        why_set(why, "cannot write %s/%s: %s", state, file_name, err_text(rc));
     json_decref(object);
     return rc;
 }
