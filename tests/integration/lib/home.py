@@ -158,7 +158,8 @@ class Home:
         (folder / "conf").write_text(MINIUPNPD.format(**chosen), encoding="ascii")
         self.daemon = self.world.start(f"router-{self.started}", within("router", [
             find_program("miniupnpd"), "-d", "-f", folder / "conf", "-P", folder / "pid"]), clean_end=False)
-        self.daemon.wait_line("HTTP listening on port|Listening for NAT-PMP")
+        # PCP's socket opens after that of UPnP: before, a question to it is refused.
+        self.daemon.wait_line("Listening for NAT-PMP" if chosen["pcp"] == "yes" else "HTTP listening on port")
 
     def stop(self):
         """As if its power was cut: no goodbye, no mapping left."""
