@@ -19,7 +19,7 @@ static json_t *services_json(const struct agent *agent) {
         (void)json_array_append_new(array, json_pack("{s:s,s:s,s:i,s:s,s:s}", "name", list[i].service.name, "kind",
                                                      service_kind_name(list[i].service.kind), "port",
                                                      (int)list[i].service.port, "address", list[i].host, "state",
-                                                     list[i].service.up ? "up" : "down"));
+                                                     service_state_name(&list[i].service)));
     return array;
 }
 

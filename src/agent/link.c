@@ -162,6 +162,8 @@ static int link_handle(struct agent_link *link, const struct link_message *messa
     case LINK_OPEN:
     case LINK_PUNCH:
     case LINK_END:
+    case LINK_WAKE:
+    case LINK_PUBLISH:
         link->events->heard(link->ctx, message);
         return 0;
     case LINK_ERROR:
@@ -176,6 +178,7 @@ static int link_handle(struct agent_link *link, const struct link_message *messa
     case LINK_HELLO:
     case LINK_SERVICES:
     case LINK_STATUS:
+    case LINK_LAN:
     case LINK_REACH:
         return link_format_unknown(&link->out, link_kind_name(message->kind));
     }

@@ -78,6 +78,7 @@ static int read_service(const json_t *item, struct service *service, struct why 
         return 1;
     service->port = (uint16_t)port;
     service->up = strcmp(state, "up") == 0;
+    service->found = strcmp(state, "found") == 0;
     jsonline_text(item, "detail", service->detail, sizeof(service->detail));
     if (jsonline_text(item, "path", service->path, sizeof(service->path)) && service->path[0] != '/')
         service->path[0] = '\0';
@@ -120,10 +121,8 @@ static int read_services(const json_t *object, struct link_message *out, struct 
 }
 
 static int read_status(const json_t *object, struct link_message *out, struct why *why) {
-    int rc = status_from_json(object, &out->status);
-    if (rc == SP_ETOOBIG)
-        why_set(why, "more than %d filesystems", STATUS_FILESYSTEMS_MAX);
-    return rc;
+    (void)why;
+    return status_from_json(object, &out->status);
 }
 
 static int read_number(const json_t *object, struct link_message *out, struct why *why) {
@@ -158,13 +157,14 @@ static const struct {
     const char *name;
     int (*read)(const json_t *object, struct link_message *out, struct why *why);
 } kinds[] = {
-    [LINK_HELLO] = {"hello", read_hello},       [LINK_SERVICES] = {"services", read_services},
-    [LINK_STATUS] = {"status", read_status},    [LINK_REACH] = {"reach", link_read_reach},
-    [LINK_PING] = {"ping", read_number},        [LINK_WELCOME] = {"welcome", read_welcome},
-    [LINK_PONG] = {"pong", read_pong},          [LINK_VERIFY] = {"verify", link_read_verify},
-    [LINK_OPEN] = {"open", link_read_open},     [LINK_PUNCH] = {"punch", link_read_punch},
-    [LINK_END] = {"end", link_read_end},        [LINK_ERROR] = {"error", read_error},
-    [LINK_UNKNOWN] = {"unknown", read_unknown},
+    [LINK_HELLO] = {"hello", read_hello},    [LINK_SERVICES] = {"services", read_services},
+    [LINK_STATUS] = {"status", read_status}, [LINK_REACH] = {"reach", link_read_reach},
+    [LINK_PING] = {"ping", read_number},     [LINK_WELCOME] = {"welcome", read_welcome},
+    [LINK_PONG] = {"pong", read_pong},       [LINK_VERIFY] = {"verify", link_read_verify},
+    [LINK_OPEN] = {"open", link_read_open},  [LINK_PUNCH] = {"punch", link_read_punch},
+    [LINK_END] = {"end", link_read_end},     [LINK_LAN] = {"lan", link_read_lan},
+    [LINK_WAKE] = {"wake", link_read_wake},  [LINK_PUBLISH] = {"publish", link_read_publish},
+    [LINK_ERROR] = {"error", read_error},    [LINK_UNKNOWN] = {"unknown", read_unknown},
 };
 #define KNOWN_KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -231,6 +231,9 @@ void link_message_fini(struct link_message *message) {
     case LINK_OPEN:
     case LINK_PUNCH:
     case LINK_END:
+    case LINK_LAN:
+    case LINK_WAKE:
+    case LINK_PUBLISH:
     case LINK_ERROR:
     case LINK_UNKNOWN:
     case LINK_OTHER:

@@ -81,13 +81,20 @@ int link_format_services(struct buf *out, const struct service *list, size_t cou
     return rc == SP_ETOOBIG ? format_services(out, list, count, LEAVE_DETAIL) : rc;
 }
 
-int link_format_status(struct buf *out, const struct status *status) {
-    json_t *object = status_to_json(status);
+static int format_status(struct buf *out, const struct status *status, unsigned extent) {
+    json_t *object = status_to_json(status, extent);
     if (object && json_object_set_new(object, "kind", json_string("status"))) {
         json_decref(object);
         object = NULL;
     }
     return link_append(out, object);
+}
+
+int link_format_status(struct buf *out, const struct status *status) {
+    int rc = format_status(out, status, STATUS_ALL);
+    if (rc == SP_ETOOBIG)
+        rc = format_status(out, status, STATUS_SHORT);
+    return rc == SP_ETOOBIG ? format_status(out, status, STATUS_SHORT | STATUS_DISCREET) : rc;
 }
 
 int link_format_ping(struct buf *out, int64_t n) {

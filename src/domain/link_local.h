@@ -15,6 +15,9 @@ int link_read_verify(const struct json_t *object, struct link_message *out, stru
 int link_read_open(const struct json_t *object, struct link_message *out, struct why *why);
 int link_read_punch(const struct json_t *object, struct link_message *out, struct why *why);
 int link_read_end(const struct json_t *object, struct link_message *out, struct why *why);
+int link_read_lan(const struct json_t *object, struct link_message *out, struct why *why);
+int link_read_wake(const struct json_t *object, struct link_message *out, struct why *why);
+int link_read_publish(const struct json_t *object, struct link_message *out, struct why *why);
 
 /* Takes the message over, and appends it as a line. NULL: a text was not UTF-8 (or memory is short, which jansson does
  * not tell apart). */

@@ -109,9 +109,13 @@ static bool put_notebooks(json_t *object, const struct notebooks *notebooks) {
     return good;
 }
 
+const char *service_state_name(const struct service *service) {
+    return service->found ? "found" : service->up ? "up" : "down";
+}
+
 struct json_t *service_to_json(const struct service *service) {
     json_t *object = json_pack("{s:s, s:s, s:i, s:s}", "name", service->name, "kind", service_kind_name(service->kind),
-                               "port", (int)service->port, "state", service->up ? "up" : "down");
+                               "port", (int)service->port, "state", service_state_name(service));
     if (object && jsonline_set_text(object, "path", service->path) &&
         jsonline_set_text(object, "detail", service->detail) && put_notebooks(object, &service->notebooks))
         return object;

@@ -63,7 +63,7 @@ static bool put_reach(json_t *object, const struct machine_view *view) {
     return good;
 }
 
-static json_t *machine_json(const struct machine_view *view) {
+static json_t *machine_json(const struct machine_view *view, unsigned extent) {
     json_t *object = json_pack("{s:s, s:b}", "name", view->name, "online", (int)view->online);
     if (!object)
         return NULL;
@@ -72,7 +72,9 @@ static json_t *machine_json(const struct machine_view *view) {
                 jsonline_set_text(object, "version", view->version) &&
                 json_object_set_new(object, "services", services_json(view)) == 0;
     if (good && view->status && !status_is_empty(view->status))
-        good = json_object_set_new(object, "status", status_to_json(view->status)) == 0;
+        good =
+            json_object_set_new(object, "status",
+                                status_to_json(view->status, extent | (view->home_hidden ? STATUS_DISCREET : 0))) == 0;
     if (good && view->online)
         good = put_reach(object, view);
     if (!good) {
@@ -85,7 +87,7 @@ static json_t *machine_json(const struct machine_view *view) {
 int view_list_json(const struct machine_view *views, size_t n, struct buf *out) {
     json_t *array = json_array();
     for (size_t i = 0; array && i < n; i++) {
-        if (json_array_append_new(array, machine_json(&views[i]))) {
+        if (json_array_append_new(array, machine_json(&views[i], STATUS_SHORT))) {
             json_decref(array);
             array = NULL;
         }
@@ -94,5 +96,5 @@ int view_list_json(const struct machine_view *views, size_t n, struct buf *out) 
 }
 
 int view_json(const struct machine_view *view, struct buf *out) {
-    return jsonline_append(out, machine_json(view), SIZE_MAX);
+    return jsonline_append(out, machine_json(view, STATUS_ALL), SIZE_MAX);
 }

@@ -169,7 +169,7 @@ static int detail_services(struct buf *out, const struct machine_view *view) {
             continue;
         snprintf(port, sizeof(port), "%u", (unsigned)service->port);
         table_row(&table, (const char *[]){service->name, service_kind_name(service->kind), port,
-                                           service->up ? "up" : "down", service->detail});
+                                           service_state_name(service), service->detail});
         shown++;
     }
     if (shown > 0)

@@ -163,17 +163,16 @@ int filesystems_sample(const char *root, struct status *out) {
     int rc = read_mounts(root, mounts);
     if (rc != 0 || mounts->count == 0)
         goto out;
-    struct filesystem *list = calloc(mounts->count, sizeof *list);
-    if (list == NULL) {
-        rc = SP_ENOMEM;
-        goto out;
+    for (size_t i = 0; i < mounts->count; i++) {
+        if (!measure(root, &mounts->items[i].filesystem))
+            continue;
+        struct filesystem *place = status_add(out, "filesystems");
+        if (place == NULL) {
+            rc = SP_ENOMEM;
+            goto out;
+        }
+        *place = mounts->items[i].filesystem;
     }
-    size_t count = 0;
-    for (size_t i = 0; i < mounts->count; i++)
-        if (measure(root, &mounts->items[i].filesystem))
-            list[count++] = mounts->items[i].filesystem;
-    out->filesystems = list;
-    out->filesystem_count = count;
 out:
     free(mounts);
     return rc;

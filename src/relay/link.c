@@ -104,6 +104,7 @@ static int link_handle(struct link *link, struct link_message *message) {
         log_warn("%s reports: %s", machine->name, message->text);
         return 0;
     case LINK_PONG:
+    case LINK_LAN:
     case LINK_UNKNOWN:
         return 0;
     case LINK_OTHER:
@@ -113,6 +114,8 @@ static int link_handle(struct link *link, struct link_message *message) {
     case LINK_OPEN:
     case LINK_PUNCH:
     case LINK_END:
+    case LINK_WAKE:
+    case LINK_PUBLISH:
         return link_format_unknown(&link->out, link_kind_name(message->kind));
     }
     return 0;

@@ -30,6 +30,12 @@ static int format(struct buf *out, const struct link_message *message) {
         return link_format_call(out, message->kind, &message->call);
     case LINK_END:
         return link_format_end(out, &message->end);
+    case LINK_LAN:
+        return link_format_lan(out, &message->lan);
+    case LINK_WAKE:
+        return link_format_wake(out, &message->wake);
+    case LINK_PUBLISH:
+        return link_format_publish(out, &message->publish);
     case LINK_ERROR:
         return link_format_error(out, message->text);
     case LINK_UNKNOWN:

@@ -31,6 +31,9 @@ enum link_kind {
     LINK_OPEN,
     LINK_PUNCH,
     LINK_END,
+    LINK_LAN,
+    LINK_WAKE,
+    LINK_PUBLISH,
     LINK_ERROR,
     LINK_UNKNOWN, /* the peer's answer to a kind that it does not know: never answered */
     LINK_OTHER,   /* a kind that is not known here: to be answered by link_format_unknown */
@@ -91,6 +94,24 @@ struct link_end {
     char service[SP_NAME_SIZE]; /* "": to all services */
 };
 
+/* The wired or wireless networks that this machine is in: so that it can be woken there, or wake others. */
+#define LINK_NETWORKS_MAX 8
+struct link_network {
+    char mac[18];     /* "aa:bb:cc:dd:ee:ff": six bytes, lower case, no group address */
+    char network[19]; /* IPv4, "192.168.1.0/24" */
+};
+struct link_lan {
+    size_t count;
+    struct link_network list[LINK_NETWORKS_MAX];
+};
+
+/* Publish a service that was only found, from now on and after restarts; or no more. */
+struct link_publish {
+    char service[SP_NAME_SIZE];
+    uint16_t port; /* it must be the one that was found there */
+    bool published;
+};
+
 struct link_pong {
     int64_t n;
     int64_t server_time; /* UTC seconds; 0: not said */
@@ -107,6 +128,9 @@ struct link_message {
         struct link_verify verify;
         struct link_call call; /* LINK_OPEN, LINK_PUNCH */
         struct link_end end;
+        struct link_lan lan;
+        struct link_network wake; /* send the packet for that address into that network */
+        struct link_publish publish;
         struct link_pong pong;
         int64_t n;      /* LINK_PING: 0 or more */
         char text[512]; /* LINK_ERROR: cut off when longer; "" when it has control characters */
@@ -121,6 +145,8 @@ struct link_message {
 int link_parse(const char *line, size_t len, struct link_message *out, struct why *why);
 /* Frees what the message owns. */
 void link_message_fini(struct link_message *message);
+/* The six bytes of "aa:bb:cc:dd:ee:ff"; false when it is no such address, or that of a group. */
+bool link_mac_bytes(const char *text, uint8_t to[static 6]);
 /* "hello", "services", ...; "other" for LINK_OTHER. */
 const char *link_kind_name(enum link_kind kind);
 
@@ -129,6 +155,7 @@ const char *link_kind_name(enum link_kind kind);
 int link_format_hello(struct buf *out, const struct link_hello *hello);
 /* With the tokens. Names of notebooks, then details, are left out of a list that would be too long. */
 int link_format_services(struct buf *out, const struct service *list, size_t count);
+/* What a list of machines does not show, then commands, are left out of one that would be too long. */
 int link_format_status(struct buf *out, const struct status *status);
 int link_format_reach(struct buf *out, const struct link_reach *reach);
 int link_format_ping(struct buf *out, int64_t n);
@@ -138,6 +165,9 @@ int link_format_verify(struct buf *out, const struct link_verify *verify);
 /* LINK_OPEN or LINK_PUNCH. */
 int link_format_call(struct buf *out, enum link_kind kind, const struct link_call *call);
 int link_format_end(struct buf *out, const struct link_end *end);
+int link_format_lan(struct buf *out, const struct link_lan *lan);
+int link_format_wake(struct buf *out, const struct link_network *wake);
+int link_format_publish(struct buf *out, const struct link_publish *publish);
 int link_format_error(struct buf *out, const char *text);
 int link_format_unknown(struct buf *out, const char *of);
 

@@ -39,6 +39,7 @@ struct service {
     enum service_kind kind;
     uint16_t port; /* on the machine */
     bool up;
+    bool found;       /* it was recognised, but nobody said that it may be reached: only named, never forwarded */
     char path[128];   /* of an http service: begins with '/', or "" when not known */
     char detail[128]; /* for people: "jupyter-server 1.23.3, /home/ann"; may be "" */
     char token[256];  /* of a Jupyter: secret, for the relay's proxy alone; "" when there is none */
@@ -48,6 +49,8 @@ struct service {
 /* Wipes the tokens of a list from the heap, and frees it; NULL is allowed. */
 void service_free_list(struct service *list, size_t n);
 
+/* "up", "down", or "found": it was recognised, but is not published. */
+const char *service_state_name(const struct service *service);
 /* "ssh", "http", "tcp". */
 const char *service_kind_name(enum service_kind kind);
 /* 0, or SP_EINVAL for any other word. */

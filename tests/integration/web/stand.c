@@ -88,12 +88,13 @@ static const struct service hostile[] = {
      .detail = "\xe2\x80\xae gnirts \xe2\x80\xac"},
 };
 static struct filesystem disks[] = {
-    {"/", "ext4", 480 * GIB, 201 * GIB, 250 * GIB},
-    {"/data", "ext4", 4000 * GIB, 3790 * GIB, 10 * GIB},
+    {"/", "ext4", 480 * GIB, 201 * GIB, 250 * GIB, -1, -1, -1},
+    {"/data", "ext4", 4000 * GIB, 3790 * GIB, 10 * GIB, -1, -1, -1},
 };
 static struct filesystem odd_disks[] = {
-    {"/<script>document.title='owned'</script>", "ext4", 480 * GIB, 480 * GIB, 0},
-    {"/mnt/a-very-long-mount-point-without-any-place-to-break-it-that-goes-on-and-on-and-on", "ext4", GIB, 1, 1},
+    {"/<script>document.title='owned'</script>", "ext4", 480 * GIB, 480 * GIB, 0, -1, -1, -1},
+    {"/mnt/a-very-long-mount-point-without-any-place-to-break-it-that-goes-on-and-on-and-on", "ext4", GIB, 1, 1, -1, -1,
+     -1},
 };
 
 static const struct candidate carrier[] = {
@@ -170,28 +171,31 @@ static int view(void *ctx, int64_t machine_id, struct machine_view *out) {
 }
 
 static void fill_status(struct stand *stand) {
-    struct status big = {.uptime_s = 446400,
-                         .load_1m = 11.24,
-                         .load_5m = 10.9,
-                         .load_15m = 10.1,
-                         .cpu_count = 16,
-                         .memory_total_bytes = 64 * GIB,
-                         .memory_used_bytes = 41 * GIB,
-                         .swap_total_bytes = 0,
-                         .swap_used_bytes = 0,
-                         .filesystems = disks,
-                         .filesystem_count = 2};
-    struct status small = {.uptime_s = 5400,
-                           .load_1m = 0.02,
-                           .load_5m = 0.05,
-                           .load_15m = 0.01,
-                           .cpu_count = 4,
-                           .memory_total_bytes = 8 * GIB,
-                           .memory_used_bytes = 900 << 20,
-                           .swap_total_bytes = 0,
-                           .swap_used_bytes = 0,
-                           .filesystems = disks,
-                           .filesystem_count = 1};
+    struct status big, small;
+    status_init(&big);
+    big.uptime_s = 446400;
+    big.load_1m = 11.24;
+    big.load_5m = 10.9;
+    big.load_15m = 10.1;
+    big.cpu_count = 16;
+    big.memory_total_bytes = 64 * GIB;
+    big.memory_used_bytes = 41 * GIB;
+    big.swap_total_bytes = 0;
+    big.swap_used_bytes = 0;
+    big.filesystems = disks;
+    big.filesystem_count = 2;
+    status_init(&small);
+    small.uptime_s = 5400;
+    small.load_1m = 0.02;
+    small.load_5m = 0.05;
+    small.load_15m = 0.01;
+    small.cpu_count = 4;
+    small.memory_total_bytes = 8 * GIB;
+    small.memory_used_bytes = 900 << 20;
+    small.swap_total_bytes = 0;
+    small.swap_used_bytes = 0;
+    small.filesystems = disks;
+    small.filesystem_count = 1;
     stand->status[0] = big;
     stand->status[1] = small;
 }

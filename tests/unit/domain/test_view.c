@@ -37,8 +37,10 @@ static int set_up(void **state) {
     f->status.cpu_count = 16;
     f->status.memory_total_bytes = INT64_C(64) << 30;
     f->status.memory_used_bytes = INT64_C(16) << 30;
-    f->filesystems[0] = (struct filesystem){"/", "ext4", 1000, 100, 800};
-    f->filesystems[1] = (struct filesystem){"/dat\xc3\xa4", "xfs", 1000, 900, 100};
+    f->filesystems[0] =
+        (struct filesystem){"/", "ext4", 1000, 100, 800, STATUS_UNKNOWN, STATUS_UNKNOWN, STATUS_UNKNOWN};
+    f->filesystems[1] =
+        (struct filesystem){"/dat\xc3\xa4", "xfs", 1000, 900, 100, STATUS_UNKNOWN, STATUS_UNKNOWN, STATUS_UNKNOWN};
     f->status.filesystems = f->filesystems;
     f->status.filesystem_count = 2;
     view_init(&f->views[0], &machines[0]);
@@ -123,8 +125,9 @@ static void test_detail(void **state) {
 static void test_odd_numbers(void **state) {
     struct fixture *f = *state;
     f->status.memory_used_bytes = INT64_C(1) << 60; /* more than there is */
-    f->filesystems[0] = (struct filesystem){"/", "", 0, 0, 0};
-    f->filesystems[1] = (struct filesystem){"/x", "", STATUS_UNKNOWN, STATUS_UNKNOWN, STATUS_UNKNOWN};
+    f->filesystems[0] = (struct filesystem){"/", "", 0, 0, 0, STATUS_UNKNOWN, STATUS_UNKNOWN, STATUS_UNKNOWN};
+    f->filesystems[1] = (struct filesystem){
+        "/x", "", STATUS_UNKNOWN, STATUS_UNKNOWN, STATUS_UNKNOWN, STATUS_UNKNOWN, STATUS_UNKNOWN, STATUS_UNKNOWN};
     f->views[0].since = NOW + 100; /* clocks differ */
     assert_int_equal(view_table(f->views, 1, &f->out, NOW), 0);
     assert_non_null(strstr(buf_string(&f->out), "box1  online  0 s    relayed  0.50  100%  -  "));
