@@ -25,7 +25,7 @@ bool view_narrow(struct machine_view *view, const struct policy_subject *viewer)
     view->hidden = 0;
     for (size_t i = 0; i < view->service_count && i < SERVICES_MAX; i++) {
         request.service = view->services[i].name;
-        if (!policy_allows(viewer, &request))
+        if (view->services[i].found ? view->home_hidden : !policy_allows(viewer, &request))
             view->hidden |= UINT64_C(1) << i;
     }
     return true;
@@ -71,10 +71,10 @@ static json_t *machine_json(const struct machine_view *view, unsigned extent) {
                 jsonline_set_text(object, "route", route_name(view_route(view))) &&
                 jsonline_set_text(object, "version", view->version) &&
                 json_object_set_new(object, "services", services_json(view)) == 0;
-    if (good && view->status && !status_is_empty(view->status))
-        good =
-            json_object_set_new(object, "status",
-                                status_to_json(view->status, extent | (view->home_hidden ? STATUS_DISCREET : 0))) == 0;
+    if (good && view->asleep && !view->online)
+        good = json_object_set_new(object, "asleep", json_true()) == 0;
+    if (good)
+        good = view_put_state(object, view, extent | (view->home_hidden ? STATUS_DISCREET : 0));
     if (good && view->online)
         good = put_reach(object, view);
     if (!good) {

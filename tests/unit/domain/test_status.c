@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,11 +100,87 @@ static void test_bound(void **state) {
     json_decref(object);
 }
 
+/* Gives every member of `base` a value of its own, so that none can stand for another. */
+static void fill_members(void *base, const struct status_member *member, int start) {
+    for (int n = start; member->name; member++, n++) {
+        char *at = (char *)base + member->offset;
+        switch (member->type) {
+        case STATUS_INTEGER:
+        case STATUS_TIME:
+            *(int64_t *)(void *)at = 1000 + n;
+            break;
+        case STATUS_REAL:
+        case STATUS_SHARE:
+            *(double *)(void *)at = (double)n / 256;
+            break;
+        case STATUS_TEXT:
+            (void)snprintf(at, member->size, "text %d", n);
+            break;
+        case STATUS_FLAG:
+            *(bool *)(void *)at = true;
+            break;
+        case STATUS_BITS:
+            *(uint32_t *)(void *)at = 0x8005;
+            break;
+        }
+    }
+}
+
+static void assert_same_members(const void *a, const void *b, const struct status_member *member) {
+    for (; member->name; member++) {
+        const char *one = (const char *)a + member->offset, *other = (const char *)b + member->offset;
+        double number = status_number(a, member), back = status_number(b, member);
+        if (member->type == STATUS_TEXT)
+            assert_string_equal(one, other);
+        else if (member->type == STATUS_BITS)
+            assert_memory_equal(one, other, sizeof(uint32_t));
+        else
+            assert_true(number <= back && back <= number);
+    }
+}
+
+/* Every member of every list goes through JSON and back, and into a copy. */
+static void test_all_members(void **state) {
+    struct status status, back, copy;
+    (void)state;
+    status_init(&status);
+    fill_members(&status, status_members, 1);
+    for (const struct status_list *list = status_lists; list->name; list++) {
+        for (int i = 0; i < 3; i++) {
+            void *item = status_add(&status, list->name);
+            assert_non_null(item);
+            fill_members(item, list->members, 10 * (i + 1));
+        }
+    }
+    json_t *object = status_to_json(&status, STATUS_ALL);
+    assert_non_null(object);
+    assert_int_equal(status_from_json(object, &back), 0);
+    json_decref(object);
+    assert_int_equal(status_copy(&status, &copy), 0);
+    assert_same_members(&status, &back, status_members);
+    assert_same_members(&status, &copy, status_members);
+    for (const struct status_list *list = status_lists; list->name; list++) {
+        assert_int_equal(*(size_t *)(void *)((char *)&back + list->count_offset), 3);
+        for (size_t i = 0; i < 3; i++) {
+            size_t at = i * list->item_size;
+            assert_same_members(*(char **)(void *)((char *)&status + list->items_offset) + at,
+                                *(char **)(void *)((char *)&back + list->items_offset) + at, list->members);
+            assert_same_members(*(char **)(void *)((char *)&status + list->items_offset) + at,
+                                *(char **)(void *)((char *)&copy + list->items_offset) + at, list->members);
+        }
+    }
+    assert_non_null(status_add(&copy, "gpus")); /* a copy can grow */
+    status_fini(&status);
+    status_fini(&back);
+    status_fini(&copy);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round),
         cmocka_unit_test(test_wrong_types),
         cmocka_unit_test(test_bound),
+        cmocka_unit_test(test_all_members),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,9 +95,9 @@ static void test_table(void **state) {
     struct fixture *f = *state;
     assert_int_equal(view_table(f->views, 2, &f->out, NOW), 0);
     assert_string_equal(buf_string(&f->out),
-                        "NAME       STATE    SINCE  ROUTE    LOAD  MEM  DISK       SERVICES\n"
-                        "box1       online   1 h    relayed  0.50  25%  90% /dat\xc3\xa4  ssh:22 jupyter:8888(down)\n"
-                        "elsewhere  offline  never  -        -     -    -          -\n");
+                        "NAME       STATE    SINCE  ROUTE    LOAD  MEM  GPU  DISK       SERVICES\n"
+                        "box1       online   1 h    relayed  0.50  25%  -    90% /dat\xc3\xa4  ssh:22 jupyter:8888(down)\n"
+                        "elsewhere  offline  never  -        -     -    -    -          -\n");
 }
 
 static void test_detail(void **state) {
@@ -110,9 +110,9 @@ static void test_detail(void **state) {
                         "  CPUs      16\n"
                         "  memory    16 GiB of 64 GiB (25%)\n"
                         "\n"
-                        "  MOUNT  TYPE  SIZE    USED   FREE   FULL\n"
-                        "  /      ext4  1000 B  100 B  800 B  11%\n"
-                        "  /dat\xc3\xa4  xfs   1000 B  900 B  100 B  90%\n"
+                        "  MOUNT  TYPE  SIZE    USED   FREE   FULL  FULL IN\n"
+                        "  /      ext4  1000 B  100 B  800 B  11%   -\n"
+                        "  /dat\xc3\xa4  xfs   1000 B  900 B  100 B  90%   -\n"
                         "\n"
                         "  SERVICE  KIND  PORT  STATE  WHAT\n"
                         "  ssh      ssh   22    up     -\n"
@@ -130,7 +130,7 @@ static void test_odd_numbers(void **state) {
         "/x", "", STATUS_UNKNOWN, STATUS_UNKNOWN, STATUS_UNKNOWN, STATUS_UNKNOWN, STATUS_UNKNOWN, STATUS_UNKNOWN};
     f->views[0].since = NOW + 100; /* clocks differ */
     assert_int_equal(view_table(f->views, 1, &f->out, NOW), 0);
-    assert_non_null(strstr(buf_string(&f->out), "box1  online  0 s    relayed  0.50  100%  -  "));
+    assert_non_null(strstr(buf_string(&f->out), "box1  online  0 s    relayed  0.50  100%  -    -  "));
     assert_int_equal(view_detail(f->views, &f->out, NOW), 0);
 }
 
