@@ -280,13 +280,21 @@ static void get_members(const json_t *object, void *base, const struct status_me
         get_member(object, base, member);
 }
 
-/* Its key is known. */
-static bool has_key(const void *item, const struct status_list *list) {
-    const struct status_member *member = list->members;
-    while (strcmp(member->name, list->key) != 0)
-        member++;
-    return member->type == STATUS_TEXT ? *(const char *)at(item, member->offset) != '\0'
-                                       : isfinite(status_number(item, member));
+/* Its key is known, and none of the items so far has it. */
+static bool has_key(const struct status *status, const void *item, const struct status_list *list) {
+    const struct status_member *key = list->members;
+    while (strcmp(key->name, list->key) != 0)
+        key++;
+    const char *text = at(item, key->offset);
+    bool is_text = key->type == STATUS_TEXT;
+    if (is_text ? text[0] == '\0' : !isfinite(status_number(item, key)))
+        return false;
+    for (size_t i = 0; i < count_in(status, list); i++) {
+        const char *other = item_of(status, list, i);
+        if (is_text ? strcmp(at(other, key->offset), text) == 0 : integer_of(other, key) == integer_of(item, key))
+            return false;
+    }
+    return true;
 }
 
 static int get_list(const json_t *array, struct status *status, const struct status_list *list) {
@@ -296,7 +304,7 @@ static int get_list(const json_t *array, struct status *status, const struct sta
         if (!item)
             return SP_ENOMEM;
         get_members(json_array_get(array, i), item, list->members);
-        if (has_key(item, list))
+        if (has_key(status, item, list))
             ++*count_of(status, list);
     }
     return 0;

@@ -3,6 +3,7 @@
 #define SALLYPORT_RELAY_METRICS_H
 
 #include "sallyport/base/buf.h"
+#include "sallyport/relay/overview.h"
 
 struct metrics {
     struct buf *out;
@@ -25,5 +26,8 @@ void metrics_one(struct metrics *metrics, const char *name, enum metric_type typ
 
 /* What this process uses, by the names that all exporters have in common; `started` in UTC seconds. */
 void metrics_process(struct metrics *metrics, int64_t started);
+
+/* web_metrics_state.c: what is known of the machines that are there: load, disks, GPUs and who is using them. */
+void metrics_add_states(struct metrics *metrics, const struct overview *machines);
 
 #endif

@@ -8,100 +8,6 @@
 #include "sallyport_version.h"
 #include "web_conn.h"
 
-static double known(int64_t value) {
-    return value == STATUS_UNKNOWN ? (double)NAN : (double)value;
-}
-
-static double get_load(const struct status *status) {
-    return status->load_1m;
-}
-
-static double get_cpus(const struct status *status) {
-    return known(status->cpu_count);
-}
-
-static double get_uptime(const struct status *status) {
-    return known(status->uptime_s);
-}
-
-static double get_memory(const struct status *status) {
-    return known(status->memory_total_bytes);
-}
-
-static double get_memory_used(const struct status *status) {
-    return known(status->memory_used_bytes);
-}
-
-static double get_swap(const struct status *status) {
-    return known(status->swap_total_bytes);
-}
-
-static double get_swap_used(const struct status *status) {
-    return known(status->swap_used_bytes);
-}
-
-static const struct {
-    const char *name, *help;
-    double (*get)(const struct status *status);
-} of_machines[] = {
-    {"sallyport_machine_load1", "The machine's load, averaged over a minute.", get_load},
-    {"sallyport_machine_cpus", "Its processors.", get_cpus},
-    {"sallyport_machine_uptime_seconds", "How long ago it was started.", get_uptime},
-    {"sallyport_machine_memory_size_bytes", "Its memory.", get_memory},
-    {"sallyport_machine_memory_used_bytes", "Its memory that is not available.", get_memory_used},
-    {"sallyport_machine_swap_size_bytes", "Its swap space.", get_swap},
-    {"sallyport_machine_swap_used_bytes", "Its swap space in use.", get_swap_used},
-};
-
-static double get_size(const struct filesystem *filesystem) {
-    return known(filesystem->total_bytes);
-}
-
-static double get_used(const struct filesystem *filesystem) {
-    return known(filesystem->used_bytes);
-}
-
-static double get_available(const struct filesystem *filesystem) {
-    return known(filesystem->available_bytes);
-}
-
-static const struct {
-    const char *name, *help;
-    double (*get)(const struct filesystem *filesystem);
-} of_filesystems[] = {
-    {"sallyport_machine_filesystem_size_bytes", "The size of a file system.", get_size},
-    {"sallyport_machine_filesystem_used_bytes", "What of it is used.", get_used},
-    {"sallyport_machine_filesystem_available_bytes", "What of it ordinary users may still take.", get_available},
-};
-
-static void add_filesystems(struct metrics *metrics, const struct machine_view *view, size_t which) {
-    for (size_t i = 0; i < view->status->filesystem_count; i++) {
-        const struct filesystem *filesystem = &view->status->filesystems[i];
-        const struct metric_label labels[] = {{"machine", view->name}, {"mount", filesystem->mount}, {NULL, NULL}};
-        metrics_add(metrics, of_filesystems[which].name, labels, of_filesystems[which].get(filesystem));
-    }
-}
-
-/* Only those that are there: what was measured long ago is no state of today. */
-static void add_statuses(struct metrics *metrics, const struct overview *machines) {
-    for (size_t which = 0; which < sizeof(of_machines) / sizeof(of_machines[0]); which++) {
-        metrics_begin(metrics, of_machines[which].name, METRIC_GAUGE, of_machines[which].help);
-        for (size_t i = 0; i < machines->count; i++) {
-            const struct machine_view *view = &machines->views[i];
-            const struct metric_label labels[] = {{"machine", view->name}, {NULL, NULL}};
-            if (view->online && view->status)
-                metrics_add(metrics, of_machines[which].name, labels, of_machines[which].get(view->status));
-        }
-    }
-    for (size_t which = 0; which < sizeof(of_filesystems) / sizeof(of_filesystems[0]); which++) {
-        metrics_begin(metrics, of_filesystems[which].name, METRIC_GAUGE, of_filesystems[which].help);
-        for (size_t i = 0; i < machines->count; i++) {
-            if (machines->views[i].online && machines->views[i].status)
-                add_filesystems(metrics, &machines->views[i], which);
-        }
-    }
-}
-
 static void add_machines(struct metrics *metrics, const struct overview *machines) {
     size_t online = 0;
     for (size_t i = 0; i < machines->count; i++)
@@ -126,7 +32,7 @@ static void add_machines(struct metrics *metrics, const struct overview *machine
             metrics_add(metrics, "sallyport_machine_service_up", labels, service->up);
         }
     }
-    add_statuses(metrics, machines);
+    metrics_add_states(metrics, machines);
 }
 
 /* A metric whose samples differ in one label. */

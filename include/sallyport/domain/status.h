@@ -176,8 +176,8 @@ enum {
  * out. */
 struct json_t *status_to_json(const struct status *status, unsigned extent);
 /* Reads the members of a jansson object into `out`, which is overwritten. A member of a wrong type, negative, beyond
- * reason or with control characters counts as not known; an item without its key is left out, and so is what is over a
- * list's bound. SP_ENOMEM. */
+ * reason or with control characters counts as not known; an item without its key, or with that of an earlier one, is
+ * left out, and so is what is over a list's bound. SP_ENOMEM. */
 int status_from_json(const struct json_t *object, struct status *out);
 
 #endif

@@ -75,7 +75,9 @@ static void test_wrong_types(void **state) {
     assert_true(status_is_empty(&status));
     status_fini(&status);
     assert_int_equal(read_status("{\"filesystems\":[7,{},{\"mount\":\"\"},{\"mount\":\"/a\\u001b[2J\"},"
-                                 "{\"mount\":\"/b\",\"type\":5,\"total_bytes\":-1,\"used_bytes\":3}]}",
+                                 "{\"mount\":\"/b\",\"type\":5,\"total_bytes\":-1,\"used_bytes\":3},"
+                                 "{\"mount\":\"/b\",\"used_bytes\":4}],"
+                                 "\"processes\":[{\"pid\":1},{\"pid\":1},{\"pid\":2,\"gpus\":[0,-1,16,\"1\",15]}]}",
                                  &status),
                      0);
     assert_int_equal(status.filesystem_count, 1);
@@ -83,6 +85,8 @@ static void test_wrong_types(void **state) {
     assert_string_equal(status.filesystems[0].type, "");
     assert_int_equal(status.filesystems[0].total_bytes, STATUS_UNKNOWN);
     assert_int_equal(status.filesystems[0].used_bytes, 3);
+    assert_int_equal(status.process_count, 2);
+    assert_int_equal(status.processes[1].gpus, 0x8001);
     status_fini(&status);
 }
 
@@ -92,7 +96,7 @@ static void test_bound(void **state) {
     json_t *array = json_array();
     json_t *object = json_pack("{s:o}", "filesystems", array);
     for (int i = 0; i <= STATUS_FILESYSTEMS_MAX; i++)
-        json_array_append_new(array, json_pack("{s:s, s:i}", "mount", "/", "total_bytes", i));
+        json_array_append_new(array, json_pack("{s:o, s:i}", "mount", json_sprintf("/%d", i), "total_bytes", i));
     assert_int_equal(status_from_json(object, &status), 0);
     assert_int_equal(status.filesystem_count, STATUS_FILESYSTEMS_MAX);
     assert_int_equal(status.filesystems[STATUS_FILESYSTEMS_MAX - 1].total_bytes, STATUS_FILESYSTEMS_MAX - 1);
@@ -149,7 +153,7 @@ static void test_all_members(void **state) {
         for (int i = 0; i < 3; i++) {
             void *item = status_add(&status, list->name);
             assert_non_null(item);
-            fill_members(item, list->members, 10 * (i + 1));
+            fill_members(item, list->members, 10 * (i + 1)); /* keys of their own, too */
         }
     }
     json_t *object = status_to_json(&status, STATUS_ALL);
