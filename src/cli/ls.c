@@ -8,6 +8,7 @@
 #include "sallyport/base/os.h"
 #include "sallyport/base/str.h"
 #include "sallyport/domain/jsonline.h"
+#include "sallyport/domain/status.h"
 #include "sallyport/domain/table.h"
 #include "ssh_config.h"
 
@@ -21,32 +22,61 @@ static int services_text(const json_t *machine, struct buf *to) {
     int rc = 0;
     for (size_t i = 0; i < json_array_size(services) && !rc; i++) {
         const json_t *service = json_array_get(services, i);
-        rc = buf_printf(to, "%s%s%s", i ? " " : "", text_of(service, "name"),
-                        strcmp(text_of(service, "state"), "up") == 0 ? "" : "(down)");
+        const char *state = text_of(service, "state");
+        bool up = strcmp(state, "up") == 0;
+        rc = buf_printf(to, "%s%s%s%s%s", i ? " " : "", text_of(service, "name"), up ? "" : "(", up ? "" : state,
+                        up ? "" : ")");
     }
     return rc;
 }
 
+/* How busy each GPU is: "97% 3%"; its state when that is not known. */
+static int gpus_text(const json_t *machine, struct buf *to) {
+    const json_t *gpus = json_object_get(json_object_get(machine, "status"), "gpus");
+    int rc = 0;
+    for (size_t i = 0; i < json_array_size(gpus) && i < STATUS_GPUS_MAX && !rc; i++) {
+        const json_t *gpu = json_array_get(gpus, i), *used = json_object_get(gpu, "used_share");
+        if (i > 0)
+            rc = buf_printf(to, " ");
+        if (!rc && json_is_number(used))
+            rc = buf_printf(to, "%.0f%%", json_number_value(used) * 100);
+        else if (!rc)
+            rc = buf_printf(to, "%s", text_of(gpu, "state"));
+    }
+    return rc;
+}
+
+static const char *state_of(const json_t *machine) {
+    if (json_is_true(json_object_get(machine, "online")))
+        return "online";
+    return json_is_true(json_object_get(machine, "asleep")) ? "asleep" : "offline";
+}
+
 static int ls_row(const struct cli *cli, const json_t *machine, struct table *table) {
     char since[32] = "never", here[96];
-    struct buf services;
+    struct buf services, gpus;
     int64_t then, now = os_realtime_s();
     const char *name = text_of(machine, "name");
     if (jsonline_time(machine, "since", &then))
         str_ago(since, sizeof since, now > then ? (uint64_t)(now - then) : 0);
     listing_last_way(cli, name, here, sizeof here);
     buf_init(&services);
+    buf_init(&gpus);
     int rc = services_text(machine, &services);
-    const char *cell = rc ? NULL : buf_string(&services);
-    if (cell)
-        table_row(table, (const char *[]){name, json_is_true(json_object_get(machine, "online")) ? "online" : "offline",
-                                          since, text_of(machine, "route"), here, cell});
+    if (!rc)
+        rc = gpus_text(machine, &gpus);
+    const char *cell = rc ? NULL : buf_string(&services), *gpus_cell = rc ? NULL : buf_string(&gpus);
+    if (cell && gpus_cell)
+        table_row(table,
+                  (const char *[]){name, state_of(machine), since, text_of(machine, "route"), here, gpus_cell, cell});
+    rc = cell && gpus_cell ? 0 : SP_ENOMEM;
+    buf_fini(&gpus);
     buf_fini(&services);
-    return cell ? 0 : SP_ENOMEM;
+    return rc;
 }
 
 static int ls_table(const struct cli *cli, const json_t *machines, struct buf *out) {
-    static const char *const headings[] = {"NAME", "STATE", "SINCE", "ROUTE", "LAST FROM HERE", "SERVICES"};
+    static const char *const headings[] = {"NAME", "STATE", "SINCE", "ROUTE", "LAST FROM HERE", "GPU", "SERVICES"};
     struct table table;
     int rc = 0;
     if (json_array_size(machines) == 0)
@@ -102,9 +132,14 @@ static int ls_run(struct cli *cli, struct why *why) {
 
 int cli_ls(struct cli *cli, int argc, char **argv) {
     struct why why = {""};
+    bool only_free = cli_take_flag(&argc, argv, "--free");
     cli->json = cli_take_flag(&argc, argv, "--json") || cli->json;
     if (argc > 0)
-        return cli_usage("ls", "ls takes nothing but --json; `sallyport status BOX` tells of one machine");
+        return cli_usage("ls", "ls takes --free and --json only; `sallyport status BOX` tells of one machine");
+    if (only_free) { /* which GPUs are free is a list of the relay's own */
+        char list[] = "list", option[] = "--free";
+        return cli_relay_verb(cli, 2, (char *[]){list, option});
+    }
     int rc = ls_run(cli, &why);
     return rc ? cli_fail(&why, rc) : CLI_DONE;
 }

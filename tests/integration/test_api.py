@@ -13,7 +13,7 @@ from lib.schema import check_schema, faults, resolve
 from lib.web import Visitor
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
-PAGES = {"/", "/login/{code}", "/assets/{file}", "/open/{machine}/{service}"}
+PAGES = {"/", "/alerts", "/machines/{name}", "/login/{code}", "/assets/{file}", "/open/{machine}/{service}"}
 CSRF = "X-Sallyport-Token"
 
 
@@ -332,6 +332,14 @@ class Api(Case):
         text = self.call(token, "GET", "/metrics", wanted=200)
         return text, {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
                       if not line.startswith("#")}
+
+    def test_dashboard(self):
+        """What the Grafana dashboard asks for is there."""
+        token, _ = self.token(self.alice)
+        told = set(re.findall(r"^# HELP (\S+)", self.samples(token)[0], re.MULTILINE))
+        asked = set(re.findall(r"sallyport_\w+", (SOURCE / "config/grafana/sallyport.json").read_text("utf-8")))
+        self.assertGreater(len(asked), 10)
+        self.assertEqual(asked - told, set())
 
     def test_metrics(self):
         token, _ = self.token(self.alice)
