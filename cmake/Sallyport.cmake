@@ -6,7 +6,7 @@ find_package(Threads REQUIRED)
 
 set(libraries jansson inih openssl)
 if(NOT SALLYPORT_CLIENT_ONLY)
-    list(APPEND libraries libssh libmicrohttpd sqlite3 miniupnpc)
+    list(APPEND libraries libssh libmicrohttpd sqlite3 miniupnpc libcurl libsystemd)
 endif()
 foreach(library IN LISTS libraries)
     string(TOUPPER ${library} prefix)

@@ -1,5 +1,7 @@
 // Which machines are shown, in which order and form, and what the browser remembers of it.
 
+import { gpusOf, useText } from './gpus.js';
+
 const SORTS = {
   state: (a, b) => b.online - a.online,
   name: () => 0,
@@ -20,13 +22,22 @@ export function sortMachines(machines, sort) {
   return [...machines].sort((a, b) => (order(a, b) || 0) || a.name.localeCompare(b.name, 'en', { numeric: true }));
 }
 
-// Every word must be found, in the machine's name, its state, or what runs on it.
+const stateOf = (machine) => (machine.online ? 'online' : machine.asleep ? 'asleep offline' : 'offline');
+
+function gpuWords({ gpu, users, claim, processes, free }) {
+  return [gpu.name, free ? 'free' : useText({ gpu, users, claim, processes }), claim?.user, claim?.note, ...users,
+    ...processes.map((one) => one.container)];
+}
+
+// Every word must be found, in the machine's name, its state, its GPUs and their users, or what runs on it.
 export function filterMachines(machines, filter) {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
   return machines.filter((machine) => {
     const services = machine.online ? machine.services ?? [] : [];
-    const text = [machine.name, machine.online ? 'online' : 'offline', ...services.flatMap((service) =>
-      [service.name, ...(service.notebooks ?? []).map((notebook) => notebook.name)])].join('\n').toLowerCase();
+    const text = [machine.name, stateOf(machine), (machine.alerts ?? []).length ? 'alerts' : '',
+      ...gpusOf(machine).flatMap(gpuWords), ...services.flatMap((service) =>
+        [service.name, ...(service.notebooks ?? []).map((notebook) => notebook.name)])]
+      .filter(Boolean).join('\n').toLowerCase();
     return words.every((word) => text.includes(word));
   });
 }

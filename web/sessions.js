@@ -1,16 +1,11 @@
 // The browsers in which the user is logged in, and how to end that.
 import { ask, leave, order } from './api.js';
 import { say } from './copy.js';
-import { prepareDialog } from './dialog.js';
+import { makeDialog } from './dialog.js';
 import { at, follow, make, makeHidden, setHidden, setText } from './dom.js';
 import { agentText, roughText } from './text.js';
 
 const SESSIONS = '/api/v1/sessions';
-
-function complain(error) {
-  setText(at('sessions-error'), error ? `That did not work: ${error.message}.` : '');
-  setHidden(at('sessions-error'), !error);
-}
 
 function createSession(session, end) {
   const node = make('li', 'session');
@@ -44,20 +39,34 @@ async function logOut(path) {
 
 // `now` gives the relay's time.
 export function prepareSessions(now) {
-  const dialog = prepareDialog('sessions-dialog');
+  const dialog = makeDialog('sessions', 'Where you are logged in');
+  const error = make('p', 'error');
+  const list = make('ul', 'sessions');
+  const foot = make('p', 'dialog-foot');
+  const everywhere = make('button', 'button', 'Log out everywhere');
+  everywhere.type = 'button';
+  error.setAttribute('role', 'alert');
+  setHidden(error, true);
+  foot.append(everywhere);
+  dialog.body.append(error, list, foot);
+
+  function complain(problem) {
+    setText(error, problem ? `That did not work: ${problem.message}.` : '');
+    setHidden(error, !problem);
+  }
 
   async function attempt(what) {
     try {
       complain(null);
       await what();
-    } catch (error) {
-      complain(error);
+    } catch (problem) {
+      complain(problem);
     }
   }
 
   async function load() {
     const sessions = await ask(SESSIONS);
-    follow(at('sessions'), sessions, (session) => session.id, (session) => createSession(session, end),
+    follow(list, sessions, (session) => session.id, (session) => createSession(session, end),
       (part, session) => updateSession(part, session, now()));
   }
 
@@ -74,22 +83,22 @@ export function prepareSessions(now) {
         button.disabled = false;
         await load();
       }
-      at('sessions-title').focus();
+      dialog.title.focus();
       say('The session has ended.');
     });
   }
 
   at('sessions-open').addEventListener('click', () => {
-    dialog.showModal();
+    dialog.node.showModal();
     attempt(load);
   });
   at('logout').addEventListener('click', async () => {
     try {
       await logOut('/api/v1/logout');
-    } catch (error) {
-      dialog.showModal();
-      complain(error);
+    } catch (problem) {
+      dialog.node.showModal();
+      complain(problem);
     }
   });
-  at('logout-everywhere').addEventListener('click', () => attempt(() => logOut('/api/v1/logout-everywhere')));
+  everywhere.addEventListener('click', () => attempt(() => logOut('/api/v1/logout-everywhere')));
 }

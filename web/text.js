@@ -1,9 +1,14 @@
 // How things are said: amounts, times, and the lines to paste into a terminal.
 
+export const DASH = '—'; // what is not known
+
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 const CLOCK_S = 60; // what a clock may be wrong before it is said
 const ROUTES = { lan: 'same network', direct: 'direct', punched: 'direct', relayed: 'via the relay' };
-const TITLES = { ssh: 'SSH', jupyter: 'Jupyter', tensorboard: 'TensorBoard', mlflow: 'MLflow', ollama: 'Ollama' };
+const TITLES = {
+  ssh: 'SSH', jupyter: 'Jupyter', tensorboard: 'TensorBoard', mlflow: 'MLflow', ollama: 'Ollama', vllm: 'vLLM',
+  comfyui: 'ComfyUI', gradio: 'Gradio', streamlit: 'Streamlit', ray: 'Ray', triton: 'Triton',
+};
 
 export function bytesText(bytes) {
   let unit = 0;
@@ -14,6 +19,17 @@ export function bytesText(bytes) {
   }
   return `${unit === 0 || amount >= 100 ? Math.round(amount) : amount.toFixed(1)} ${UNITS[unit]}`;
 }
+
+// An amount with its unit, or a dash.
+export function amountText(value, unit, digits = 0) {
+  return value === undefined || value === null ? DASH : `${value.toFixed(digits)}${unit && ` ${unit}`}`;
+}
+
+export const shareText = (share) => amountText(share === undefined || share === null ? share : share * 100, '%');
+export const celsiusText = (degrees) => amountText(degrees, '°C');
+export const wattsText = (watts) => amountText(watts, 'W');
+export const sizeText = (bytes) => (bytes === undefined ? DASH : bytesText(bytes));
+export const rateText = (rate) => (rate === undefined || rate === null ? DASH : `${bytesText(rate)}/s`);
 
 export function durationText(ms) {
   const s = Math.max(0, Math.floor(ms / 1000));
@@ -38,13 +54,37 @@ export function agoText(ms) {
   return ms < 5000 ? 'just now' : `${durationText(ms)} ago`;
 }
 
+// How long until something that nobody knows to the minute; '' when it is too far away to mean much.
+export function aboutText(s) {
+  const days = Math.round(s / 86400);
+  const hours = Math.round(s / 3600);
+  if (days > 30) {
+    return '';
+  }
+  return days >= 2 ? `about ${days} days` : hours >= 2 ? `about ${hours} hours` : 'about an hour';
+}
+
 export function momentText(date) {
   const today = date.toDateString() === new Date().toDateString();
   return date.toLocaleString(undefined, today ? { timeStyle: 'short' } : { dateStyle: 'medium', timeStyle: 'short' });
 }
 
+// The end of something within the next days: "18:00", "Tue 18:00", "1 Dec 18:00".
+export function untilText(date, now) {
+  const time = date.toLocaleTimeString(undefined, { timeStyle: 'short' });
+  if (date.toDateString() === new Date(now).toDateString()) {
+    return time;
+  }
+  const day = date - now < 6 * 86400000 ? { weekday: 'short' } : { day: 'numeric', month: 'short' };
+  return `${date.toLocaleDateString(undefined, day)} ${time}`;
+}
+
 export const routeText = (route) => ROUTES[route] ?? route;
-export const serviceTitle = (service) => TITLES[service.name] ?? service.name;
+
+export function serviceTitle(service) {
+  const [word, ...rest] = service.name.split('-');
+  return TITLES[word] ? [TITLES[word], ...rest].join(' ') : service.name;
+}
 
 export function loadText(status) {
   const cpus = status.cpu_count ? ` on ${status.cpu_count} ${status.cpu_count === 1 ? 'CPU' : 'CPUs'}` : '';
@@ -98,5 +138,6 @@ export function forwardedUrl(service) {
   return url.href;
 }
 
+export const machinePath = (machine) => `/machines/${encodeURIComponent(machine.name)}`;
 export const openPath = (machine, service) =>
   `/open/${encodeURIComponent(machine.name)}/${encodeURIComponent(service.name)}`;

@@ -58,11 +58,25 @@ static void agent_link_lost(void *ctx) {
     struct agent *agent = ctx;
     /* A stock server has none; the tunnels go on. */
     direct_set_link(agent->direct, NULL, -1);
+    condition_set_link(agent->condition, NULL);
+}
+
+static void agent_publish(struct agent *agent, const struct link_publish *order) {
+    struct why why = {""};
+    int rc = services_publish(agent->services, order->service, order->port, order->published, &why);
+    if (rc == 0)
+        return;
+    const char *reason = why.text[0] ? why.text : err_text(rc);
+    log_warn("the relay's order to publish or not is not followed: %s", reason);
+    agent_link_error(agent->link, reason);
 }
 
 static void agent_link_heard(void *ctx, const struct link_message *message) {
     struct agent *agent = ctx;
     direct_hear(agent->direct, message);
+    condition_hear(agent->condition, message);
+    if (message->kind == LINK_PUBLISH)
+        agent_publish(agent, &message->publish);
 }
 
 static const struct agent_link_events link_events = {.lost = agent_link_lost, .heard = agent_link_heard};
@@ -75,7 +89,7 @@ static void conn_ready(void *ctx) {
     log_info("connected to %s port %u (%s) as %s", agent->to.host, agent->to.port, agent->peer, agent->to.name);
     bool plain = agent->config->mode == AGENT_PLAIN;
     ssh_conn_set_patience(agent->conn, IDLE_S, DEAD_MS);
-    int rc = tunnel_new(agent->loop, agent->conn, agent->services, plain, &agent->tunnel);
+    int rc = tunnel_new(agent->loop, agent->conn, agent->services, plain, &agent->streams, &agent->tunnel);
     if (rc == 0 && !plain)
         rc = agent_link_new(agent->loop, agent->conn, agent->to.name, agent->services, &link_events, agent,
                             &agent->link);
@@ -83,8 +97,10 @@ static void conn_ready(void *ctx) {
         ssh_conn_close(agent->conn, NULL);
         return;
     }
-    if (agent->link)
+    if (agent->link) {
         direct_set_link(agent->direct, agent->link, ssh_conn_fd(agent->conn));
+        condition_set_link(agent->condition, agent->link);
+    }
     tunnel_update(agent->tunnel);
 }
 
@@ -103,6 +119,8 @@ static void agent_drop(struct agent *agent) {
     loop_timer_stop(&agent->probation);
     if (agent->direct)
         direct_set_link(agent->direct, NULL, -1);
+    if (agent->condition)
+        condition_set_link(agent->condition, NULL);
     agent_link_free(agent->link);
     tunnel_free(agent->tunnel);
     agent->link = NULL;
@@ -217,6 +235,7 @@ static void agent_network(void *ctx, enum netwatch_cause cause) {
     log_debug("%s", cause == NETWATCH_SLEPT ? "the machine slept" : "the network changed");
     if (agent->direct)
         direct_network(agent->direct);
+    condition_network(agent->condition);
     if (agent->phase != AGENT_UP) {
         uint64_t now = loop_now(agent->loop), next = agent->hurried + HURRY_MS;
         if (!loop_timer_is_set(&agent->hurry))
@@ -230,9 +249,12 @@ static void agent_network(void *ctx, enum netwatch_cause cause) {
     }
     /* It may have lived through it: a question tells. */
     agent->probation_from = loop_now(agent->loop);
-    agent_link_is_up(agent->link) ? agent_link_ping(agent->link) : ssh_client_nudge(agent->conn);
-    if (agent_link_is_up(agent->link))
-        (void)loop_timer_set(&agent->probation, PROBATION_MS);
+    if (!agent_link_is_up(agent->link)) {
+        ssh_client_nudge(agent->conn);
+        return;
+    }
+    (void)agent_link_ping(agent->link);
+    (void)loop_timer_set(&agent->probation, PROBATION_MS);
 }
 
 static void agent_tick(void *ctx) {
@@ -245,9 +267,23 @@ static void agent_tick(void *ctx) {
         log_info("nothing heard from the relay for %u s: connecting anew", (unsigned)(silent / 1000));
         agent_again(agent);
     } else if (silent >= PING_MS) {
-        agent_link_ping(agent->link);
+        (void)agent_link_ping(agent->link);
     }
 }
+
+/* After a long sleep the relay has given us up. */
+static void agent_awake(void *ctx, uint64_t slept_ms) {
+    struct agent *agent = ctx;
+    if (slept_ms >= SILENCE_MS && !agent->stopping)
+        agent_again(agent);
+}
+
+static bool agent_has_people(void *ctx) {
+    const struct agent *agent = ctx;
+    return agent->streams > 0 || (agent->direct && direct_visits(agent->direct) > 0);
+}
+
+static const struct condition_events condition_events = {.people = agent_has_people, .awake = agent_awake};
 
 static void agent_services_changed(void *ctx) {
     struct agent *agent = ctx;
@@ -300,6 +336,16 @@ static int agent_open_state(struct agent *agent, char *state, size_t size, struc
     return rc < 0 ? rc : local_server_new(agent->loop, path, &handler, &agent->local, why);
 }
 
+static int agent_open_condition(struct agent *agent) {
+    struct condition_config config = {.loop = agent->loop,
+                                      .work = agent->work,
+                                      .agent = agent->config,
+                                      .services = agent->services,
+                                      .events = &condition_events,
+                                      .ctx = agent};
+    return condition_new(&config, &agent->condition);
+}
+
 static int agent_open_direct(struct agent *agent, const char *state) {
     struct direct_config config = {.loop = agent->loop,
                                    .work = agent->work,
@@ -310,6 +356,11 @@ static int agent_open_direct(struct agent *agent, const char *state) {
                                    .state = state,
                                    .key = keypair_public(agent->key)};
     return agent->config->mode == AGENT_PLAIN ? 0 : direct_new(&config, &agent->direct);
+}
+
+/* May admins of the relay publish what was found here? */
+static bool may_publish(const struct agent_config *config) {
+    return config->mode != AGENT_PLAIN && config->publish == AGENT_PUBLISH_ALLOW;
 }
 
 int agent_new(struct loop *loop, const struct agent_config *config, struct agent **out, struct why *why) {
@@ -329,9 +380,12 @@ int agent_new(struct loop *loop, const struct agent_config *config, struct agent
     if (rc == 0)
         rc = work_new(loop, 2, &agent->work);
     if (rc == 0)
-        rc = services_new(loop, &config->services, agent_services_changed, agent, &agent->services);
+        rc = services_new(loop, &config->services, may_publish(config) ? state : NULL, agent_services_changed, agent,
+                          &agent->services);
     if (rc == 0)
         rc = agent_open_direct(agent, state);
+    if (rc == 0)
+        rc = agent_open_condition(agent);
     if (rc == 0)
         rc = netwatch_new(loop, agent_network, agent, &agent->netwatch);
     if (rc == 0)
@@ -361,6 +415,7 @@ void agent_free(struct agent *agent) {
     struct direct *direct = agent->direct;
     agent->direct = NULL; /* it turns the loop once more, in which nobody is to speak to it */
     direct_free(direct);
+    condition_free(agent->condition);
     services_free(agent->services);
     local_server_free(agent->local);
     work_free(agent->work);

@@ -2,6 +2,7 @@
 #ifndef SALLYPORT_AGENT_AGENT_LOCAL_H
 #define SALLYPORT_AGENT_AGENT_LOCAL_H
 
+#include "condition.h"
 #include "dial.h"
 #include "direct.h"
 #include "joined.h"
@@ -32,7 +33,9 @@ struct agent {
     struct ssh_conn *conn;
     struct tunnel *tunnel;
     struct agent_link *link;
+    size_t streams;        /* of users, through the tunnel */
     struct direct *direct; /* NULL: mode = plain */
+    struct condition *condition;
     struct loop_timer retry, tick, probation, hurry;
     uint64_t probation_from, hurried;
     uint64_t backoff_ms;

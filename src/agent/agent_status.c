@@ -31,6 +31,11 @@ static void status_json(const struct agent *agent, struct buf *out) {
                                SALLYPORT_VERSION, "services", services_json(agent));
     if (object && agent->direct)
         (void)json_object_set_new(object, "direct", direct_to_json(agent->direct));
+    json_t *status = condition_to_json(agent->condition);
+    if (object && status)
+        (void)json_object_set_new(object, "status", status);
+    else
+        json_decref(status);
     if (object && agent->last_error[0])
         (void)json_object_set_new(object, "last_error", json_string(agent->last_error));
     char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
@@ -53,11 +58,12 @@ static void status_text(const struct agent *agent, struct buf *out) {
     if (!count)
         (void)buf_printf(out, "No service found: neither an SSH server nor a Jupyter is running here.\n");
     for (size_t i = 0; i < count; i++)
-        (void)buf_printf(out, "  %-20s %-5s port %-5u %s  %s\n", list[i].service.name,
+        (void)buf_printf(out, "  %-20s %-5s port %-5u %-5s %s\n", list[i].service.name,
                          service_kind_name(list[i].service.kind), list[i].service.port,
-                         list[i].service.up ? "up  " : "down", list[i].service.detail);
+                         service_state_name(&list[i].service), list[i].service.detail);
     if (agent->direct)
         direct_to_text(agent->direct, out);
+    condition_to_text(agent->condition, out);
 }
 
 int agent_answer(void *ctx, char **words, size_t count, const char *input, size_t input_len, struct buf *out,

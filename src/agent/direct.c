@@ -218,6 +218,10 @@ void direct_services(struct direct *direct) {
     direct_take_aim(direct);
 }
 
+size_t direct_visits(const struct direct *direct) {
+    return visits_count(direct->visits);
+}
+
 static int direct_make_reach(struct direct *direct) {
     static const enum portmap_use uses[] = {PORTMAP_AUTO, PORTMAP_UPNP, PORTMAP_PCP, PORTMAP_AUTO};
     const struct agent_config *agent = direct->config.agent;

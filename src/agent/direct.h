@@ -37,6 +37,9 @@ void direct_hear(struct direct *direct, const struct link_message *message);
 void direct_network(struct direct *direct);
 void direct_services(struct direct *direct);
 
+/* How many streams of users lead to services here by these ways. */
+size_t direct_visits(const struct direct *direct);
+
 /* direct_status.c: for `sallyport-agent status`. Lines for people, and a new JSON object (NULL: out of memory). */
 void direct_to_text(const struct direct *direct, struct buf *out);
 struct json_t *direct_to_json(const struct direct *direct);

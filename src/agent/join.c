@@ -5,6 +5,7 @@
 
 #include "dial.h"
 #include "joined.h"
+#include "publish_memory.h"
 #include "sallyport/base/os.h"
 #include "sallyport/base/str.h"
 #include "sallyport/base/work.h"
@@ -232,6 +233,8 @@ int agent_leave(const struct agent_config *config, struct buf *out, struct why *
         joined.name[0] = '\0';
     if (rc == 0 || rc == SP_EFORMAT)
         rc = joined_remove(state);
+    if (rc == 0)
+        rc = publish_memory_remove(state); /* the admins of another relay have said nothing of the kind */
     if (rc == 0)
         rc = buf_printf(out, "This machine's key and its relay are forgotten. On the relay: machine remove %s\n",
                         joined.name[0] ? joined.name : "NAME");

@@ -11,21 +11,19 @@
 #include "sallyport/probe/system.h"
 #include "sallyport_version.h"
 
-enum { STATUS_MS = 10000 };
-
 struct agent_link {
     struct loop *loop;
     struct ssh_conn *conn;
     struct stream *stream; /* NULL until the relay has opened it */
     const struct services *services;
     struct buf in, out;
-    struct loop_timer status_timer;
     char name[SP_NAME_SIZE];
-    bool said_system;             /* hello had the system's host keys */
-    char host_key[1100];          /* of an SSH server that is not the system's; may be "" */
-    bool up;                      /* welcome came */
-    bool services_due, reach_due; /* they changed while the relay did not read */
-    struct link_reach reach;      /* the last one, if due */
+    bool said_system;                      /* hello had the system's host keys */
+    char host_key[1100];                   /* of an SSH server that is not the system's; may be "" */
+    bool up;                               /* welcome came */
+    bool services_due, reach_due, lan_due; /* they changed while the relay did not read */
+    struct link_reach reach;               /* these two: the last one, if due */
+    struct link_lan lan;
     bool lost_told;
     bool abandoned; /* freed while the channel was being opened */
     int64_t pings;
@@ -50,7 +48,6 @@ static void link_lost(struct agent_link *link) {
         link->stream->ops->close(link->stream);
     link->stream = NULL;
     link->up = false;
-    loop_timer_stop(&link->status_timer);
     buf_fini(&link->in);
     buf_wipe(&link->out);
     if (link->lost_told)
@@ -113,16 +110,23 @@ void agent_link_services(struct agent_link *link) {
     link_flush(link);
 }
 
-static void link_say_status(void *ctx) {
-    struct agent_link *link = ctx;
-    struct status status;
-    status_init(&status);
-    /* A relay that does not read gets no more of these. */
-    if (buf_len(&link->out) < LINK_LINE_MAX && system_sample("", &status) == 0)
-        (void)link_format_status(&link->out, &status);
-    status_fini(&status);
+void agent_link_status(struct agent_link *link, const struct status *status) {
+    if (!link->stream || buf_len(&link->out) >= LINK_LINE_MAX)
+        return;
+    (void)link_format_status(&link->out, status);
     link_flush(link);
-    (void)loop_timer_set(&link->status_timer, STATUS_MS);
+}
+
+void agent_link_lan(struct agent_link *link, const struct link_lan *lan) {
+    if (!link->up || !link->stream)
+        return;
+    link->lan_due = buf_len(&link->out) >= LINK_LINE_MAX;
+    if (link->lan_due) {
+        link->lan = *lan;
+        return;
+    }
+    (void)link_format_lan(&link->out, lan);
+    link_flush(link);
 }
 
 void agent_link_reach(struct agent_link *link, const struct link_reach *reach) {
@@ -137,11 +141,19 @@ void agent_link_reach(struct agent_link *link, const struct link_reach *reach) {
     link_flush(link);
 }
 
-void agent_link_ping(struct agent_link *link) {
+void agent_link_error(struct agent_link *link, const char *text) {
     if (!link->stream || buf_len(&link->out) >= LINK_LINE_MAX)
         return;
+    (void)link_format_error(&link->out, text);
+    link_flush(link);
+}
+
+int64_t agent_link_ping(struct agent_link *link) {
+    if (!link->stream || buf_len(&link->out) >= LINK_LINE_MAX)
+        return 0;
     (void)link_format_ping(&link->out, ++link->pings);
     link_flush(link);
+    return link->pings;
 }
 
 bool agent_link_is_up(const struct agent_link *link) {
@@ -226,6 +238,8 @@ static void link_writable(void *ctx) {
         agent_link_services(link);
     if (link->reach_due)
         agent_link_reach(link, &link->reach);
+    if (link->lan_due)
+        agent_link_lan(link, &link->lan);
     if (link->stream && buf_len(&link->out) <= LINK_LINE_MAX)
         link->stream->ops->resume(link->stream);
 }
@@ -249,7 +263,6 @@ static void link_opened(void *ctx, struct ssh_chan *chan, int rc) {
     stream_listen(link->stream, &link_events, link);
     (void)link_say_hello(link);
     agent_link_services(link);
-    link_say_status(link);
     /* Its `closed` may have come while we wrote. */
     if (link->stream)
         link->stream->ops->resume(link->stream);
@@ -268,7 +281,6 @@ int agent_link_new(struct loop *loop, struct ssh_conn *conn, const char *name, c
     (void)str_copy(link->name, sizeof link->name, name);
     buf_init(&link->in);
     buf_init(&link->out);
-    loop_timer_init(loop, &link->status_timer, link_say_status, link);
     struct ssh_chan *unused;
     int rc = ssh_conn_open_session(conn, "sallyport", NULL, link_opened, link, &unused);
     if (rc < 0) {

@@ -12,7 +12,7 @@ struct agent_link_events {
     /* The relay has no such subsystem, or ends it; the tunnels go on without it. Once, from the loop. */
     void (*lost)(void *ctx);
     /* A message that is no business of the link itself: LINK_WELCOME, LINK_PONG, LINK_VERIFY, LINK_OPEN, LINK_PUNCH,
-     * LINK_END. Must not free the link. */
+     * LINK_END, LINK_WAKE, LINK_PUBLISH. Must not free the link. */
     void (*heard)(void *ctx, const struct link_message *message);
 };
 
@@ -33,7 +33,13 @@ bool agent_link_is_up(const struct agent_link *link);
 void agent_link_services(struct agent_link *link);
 /* How this machine can be reached is something else now; only once the relay has said welcome. */
 void agent_link_reach(struct agent_link *link, const struct link_reach *reach);
-/* Wants an answer now. */
-void agent_link_ping(struct agent_link *link);
+/* The machine's state; left out while the relay does not read. */
+void agent_link_status(struct agent_link *link, const struct status *status);
+/* The local networks are others now; only once the relay has said welcome. */
+void agent_link_lan(struct agent_link *link, const struct link_lan *lan);
+/* An order of the relay's was not followed. */
+void agent_link_error(struct agent_link *link, const char *text);
+/* Wants an answer now; returns the number that it will have, or 0 when the question could not be sent. */
+int64_t agent_link_ping(struct agent_link *link);
 
 #endif

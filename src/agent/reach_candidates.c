@@ -59,7 +59,7 @@ static void add_public(const struct reach *reach, struct draft *draft) {
         add(draft, CANDIDATE_OBSERVED, reach->observed, reach->world_port, reach->to_sshd, "");
 }
 
-static void add_lan(const struct reach *reach, struct draft *draft) {
+static void add_lan(const struct reach *reach, struct draft *draft, uint16_t port, bool to_sshd) {
     size_t added = 0;
     for (size_t i = 0; i < reach->own.count && added < LAN_MAX; i++) {
         const struct own_address *own = &reach->own.list[i];
@@ -68,7 +68,7 @@ static void add_lan(const struct reach *reach, struct draft *draft) {
         /* Public ones are no business of the neighbours alone: they are candidates of other kinds. */
         if (!own->lan || scope == ADDRESS_PUBLIC || (v6 && scope != ADDRESS_PRIVATE))
             continue;
-        add(draft, CANDIDATE_LAN, own->text, reach->door_port, false, "");
+        add(draft, CANDIDATE_LAN, own->text, port, to_sshd, "");
         added++;
     }
 }
@@ -119,7 +119,10 @@ bool reach_build(struct reach *reach) {
     char trouble[REACH_TROUBLE_SIZE];
     add_mapped(reach, &draft);
     add_public(reach, &draft);
-    add_lan(reach, &draft);
+    /* An sshd that is shown to the world may be shown to the neighbours; if it does not listen there, the door does. */
+    if (reach->to_sshd)
+        add_lan(reach, &draft, reach->world_port, true);
+    add_lan(reach, &draft, reach->door_port, false);
     write_trouble(reach, &draft, trouble);
     bool same = draft.count == reach->count && strcmp(trouble, reach->trouble) == 0;
     for (size_t i = 0; i < draft.count; i++) {

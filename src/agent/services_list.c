@@ -12,8 +12,7 @@ static bool is_listed(const struct service_list *list, const char *name) {
     return false;
 }
 
-/* A new one at the end, or NULL when the list is full or has that name. */
-static struct published *list_add(struct service_list *list, const char *name, uint16_t port) {
+struct published *service_list_add(struct service_list *list, const char *name, uint16_t port) {
     if (list->count == SERVICES_MAX || is_listed(list, name))
         return NULL;
     struct published *published = &list->items[list->count++];
@@ -23,7 +22,7 @@ static struct published *list_add(struct service_list *list, const char *name, u
     return published;
 }
 
-static void set_listener(struct published *published, const struct listener *listener) {
+void published_set_listener(struct published *published, const struct listener *listener) {
     published->service.up = listener != NULL;
     if (listener != NULL) {
         char host[LISTENER_HOST_SIZE];
@@ -75,10 +74,10 @@ static void add_ssh(const struct services_config *config, const struct found *fo
         return;
     if (found->sshd == NULL)
         return;
-    struct published *published = list_add(out, "ssh", found->sshd->port);
+    struct published *published = service_list_add(out, "ssh", found->sshd->port);
     if (published == NULL)
         return;
-    set_listener(published, found->sshd);
+    published_set_listener(published, found->sshd);
     if (entry != NULL)
         set_entry(published, config, entry, found);
 }
@@ -87,10 +86,10 @@ static void add_configured(const struct services_config *config, const struct se
                            const struct found *found, struct service_list *out) {
     if (!entry->publish || entry->port == 0)
         return;
-    struct published *published = list_add(out, entry->name, (uint16_t)entry->port);
+    struct published *published = service_list_add(out, entry->name, (uint16_t)entry->port);
     if (published == NULL)
         return;
-    set_listener(published, listeners_find(found->listeners, published->service.port));
+    published_set_listener(published, listeners_find(found->listeners, published->service.port));
     const struct jupyter_server *server = jupyter_on(found, entry->port);
     if (server != NULL) {
         published->service.kind = SERVICE_HTTP;
@@ -152,10 +151,10 @@ static void add_jupyter(const struct services_config *config, const struct found
     const struct service_entry *entry = services_config_find(config, name);
     if (entry != NULL && !entry->publish)
         return;
-    struct published *published = list_add(out, name, server->listener.port);
+    struct published *published = service_list_add(out, name, server->listener.port);
     if (published == NULL)
         return;
-    set_listener(published, &server->listener);
+    published_set_listener(published, &server->listener);
     set_jupyter(published, server);
     if (entry != NULL)
         set_entry(published, config, entry, found);
@@ -190,6 +189,7 @@ void service_list_choose(const struct services_config *config, const struct foun
         if (&config->entries[i] != ssh)
             add_configured(config, &config->entries[i], found, out);
     add_jupyters(config, found, before, jupyter, out);
+    service_list_add_apps(config, found, before, out);
 }
 
 size_t service_list_places(const struct service_list *list, const struct found *found,
@@ -198,7 +198,7 @@ size_t service_list_places(const struct service_list *list, const struct found *
     for (size_t i = 0; i < list->count; i++) {
         const struct published *published = &list->items[i];
         const struct jupyter_server *server = jupyter_on(found, published->service.port);
-        if (server == NULL || server->secure || published->service.kind != SERVICE_HTTP)
+        if (published->withheld || server == NULL || server->secure || published->service.kind != SERVICE_HTTP)
             continue;
         struct jupyter_place *place = &places[count++];
         *place = (struct jupyter_place){.inode = server->listener.inode, .port = published->service.port};
@@ -215,7 +215,8 @@ static bool published_equal(const struct published *a, const struct published *b
            strcmp(a->service.path, b->service.path) == 0 && strcmp(a->service.detail, b->service.detail) == 0 &&
            strcmp(a->service.token, b->service.token) == 0 &&
            notebooks_equal(&a->service.notebooks, &b->service.notebooks) && strcmp(a->host, b->host) == 0 &&
-           a->remote_port == b->remote_port;
+           a->remote_port == b->remote_port && a->withheld == b->withheld && a->service.found == b->service.found &&
+           a->service.changeable == b->service.changeable;
 }
 
 bool service_list_equal(const struct service_list *a, const struct service_list *b) {

@@ -2,10 +2,12 @@
 #ifndef SALLYPORT_AGENT_SERVICES_LOCAL_H
 #define SALLYPORT_AGENT_SERVICES_LOCAL_H
 
+#include "publish_memory.h"
 #include "sallyport/agent/services.h"
 #include "sallyport/probe/jupyter.h"
 #include "sallyport/probe/jupyter_sessions.h"
 #include "sallyport/probe/listeners.h"
+#include "sallyport/probe/recognize.h"
 
 /* The server that bears the name `jupyter`; port 0: none yet. */
 struct main_jupyter {
@@ -27,6 +29,9 @@ struct found {
     const struct jupyter_server *jupyters;
     size_t jupyter_count;
     const struct service_token *tokens; /* of the entries of the configuration, in their order; NULL: none */
+    const struct recognized *apps;
+    size_t app_count;
+    const struct publish_memory *memory; /* NULL: only the configuration publishes */
 };
 
 struct service_list {
@@ -45,6 +50,13 @@ bool services_config_wants(const struct services_config *config, const char *nam
  * server is gone. */
 void service_list_choose(const struct services_config *config, const struct found *found,
                          const struct service_list *before, struct main_jupyter *jupyter, struct service_list *out);
+/* services_found.c: appends what was published from the relay, then what is recognised and not published. */
+void service_list_add_apps(const struct services_config *config, const struct found *found,
+                           const struct service_list *before, struct service_list *out);
+/* A new one at the end, of the kind that its name says; NULL when the list is full or has that name. */
+struct published *service_list_add(struct service_list *list, const char *name, uint16_t port);
+/* It is up when there is a listener, and dialled there. */
+void published_set_listener(struct published *published, const struct listener *listener);
 /* Where the published Jupyters are asked for their notebooks: those that do not speak TLS. At most SERVICES_MAX. */
 size_t service_list_places(const struct service_list *list, const struct found *found,
                            struct jupyter_place places[static SERVICES_MAX]);

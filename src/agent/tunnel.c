@@ -27,6 +27,7 @@ struct tunnel {
     bool plain;
     struct forward forwards[SERVICES_MAX];
     size_t count;
+    size_t *streams;
 };
 
 static uint16_t wanted_port(const struct tunnel *tunnel, const struct published *published) {
@@ -43,7 +44,7 @@ static const struct published *published_find(const struct tunnel *tunnel, const
     size_t count;
     services_list(tunnel->services, &list, &count);
     for (size_t i = 0; i < count; i++)
-        if (strcmp(list[i].service.name, name) == 0)
+        if (strcmp(list[i].service.name, name) == 0 && !list[i].withheld)
             return &list[i];
     return NULL;
 }
@@ -79,7 +80,7 @@ void tunnel_update(struct tunnel *tunnel) {
         size_t at = 0;
         while (at < tunnel->count && strcmp(tunnel->forwards[at].name, list[i].service.name) != 0)
             at++;
-        if (at == tunnel->count)
+        if (at == tunnel->count && !list[i].withheld)
             forward_add(tunnel, &list[i]);
     }
 }
@@ -105,7 +106,8 @@ void tunnel_listening(struct tunnel *tunnel, const char *bind, uint16_t port, ui
 }
 
 static void stream_over(void *ctx) {
-    (void)ctx;
+    size_t *streams = ctx;
+    (*streams)--;
 }
 
 /* Only what is published can be asked for, by name (a relay) or by the port bound for it (a plain server): the other
@@ -134,10 +136,13 @@ int tunnel_forwarded(struct tunnel *tunnel, struct ssh_chan *chan, const char *b
     rc = socket_stream_new(tunnel->loop, fd, &local);
     if (rc < 0)
         return rc;
-    rc = bridge_new(tunnel->loop, ssh_chan_stream(chan), local, stream_over, NULL, &bridge);
-    if (rc < 0)
+    rc = bridge_new(tunnel->loop, ssh_chan_stream(chan), local, stream_over, tunnel->streams, &bridge);
+    if (rc < 0) {
         local->ops->close(local);
-    return rc;
+        return rc;
+    }
+    (*tunnel->streams)++;
+    return 0;
 }
 
 static void tunnel_retry(void *ctx) {
@@ -148,7 +153,7 @@ static void tunnel_retry(void *ctx) {
     tunnel_update(tunnel);
 }
 
-int tunnel_new(struct loop *loop, struct ssh_conn *conn, const struct services *services, bool plain,
+int tunnel_new(struct loop *loop, struct ssh_conn *conn, const struct services *services, bool plain, size_t *streams,
                struct tunnel **out) {
     struct tunnel *tunnel = calloc(1, sizeof *tunnel);
     if (!tunnel)
@@ -157,6 +162,7 @@ int tunnel_new(struct loop *loop, struct ssh_conn *conn, const struct services *
     tunnel->conn = conn;
     tunnel->services = services;
     tunnel->plain = plain;
+    tunnel->streams = streams;
     loop_timer_init(loop, &tunnel->retry, tunnel_retry, tunnel);
     *out = tunnel;
     return 0;

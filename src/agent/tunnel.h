@@ -7,8 +7,9 @@
 
 struct tunnel;
 
-/* `plain`: an ordinary SSH server, which is asked for ports of its own instead of names. SP_ENOMEM. */
-int tunnel_new(struct loop *loop, struct ssh_conn *conn, const struct services *services, bool plain,
+/* `plain`: an ordinary SSH server, which is asked for ports of its own instead of names. `*streams` counts the streams that
+ * are open; it outlives them, which the tunnel need not do. SP_ENOMEM. */
+int tunnel_new(struct loop *loop, struct ssh_conn *conn, const struct services *services, bool plain, size_t *streams,
                struct tunnel **out);
 /* The connection is over. Streams end by themselves. NULL is allowed. */
 void tunnel_free(struct tunnel *tunnel);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "sallyport/base/err.h"
 #include "sallyport/base/str.h"
 
 void str_bytes(char *to, size_t size, uint64_t bytes) {
@@ -51,4 +52,18 @@ void str_time(char to[static 21], int64_t unix_seconds) {
     snprintf(to, 21, "%04u-%02u-%02uT%02u:%02u:%02uZ", (unsigned)(tm.tm_year + 1900) % 10000U,
              (unsigned)(tm.tm_mon + 1) % 100U, (unsigned)tm.tm_mday % 100U, (unsigned)tm.tm_hour % 100U,
              (unsigned)tm.tm_min % 100U, (unsigned)tm.tm_sec % 100U);
+}
+
+int str_time_read(const char *text, int64_t *unix_seconds) {
+    struct tm tm = {0}, day = {0};
+    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    if (!end) {
+        end = strptime(text, "%Y-%m-%d", &day);
+        tm = day;
+    }
+    int64_t seconds = end && *end == '\0' ? timegm(&tm) : 0;
+    if (seconds <= 0)
+        return SP_EFORMAT;
+    *unix_seconds = seconds;
+    return 0;
 }

@@ -16,7 +16,7 @@ static void read_path(const json_t *object, char *to, size_t size) {
 }
 
 static bool read_service(const json_t *object, struct box_service *out) {
-    char kind[8], state[16];
+    char kind[8], state[16] = "";
     int64_t port;
     struct box_service service = {.name = ""};
     if (!jsonline_text(object, "name", service.name, sizeof service.name) || service_name_check(service.name, NULL) ||
@@ -24,7 +24,9 @@ static bool read_service(const json_t *object, struct box_service *out) {
         !jsonline_integer(object, "port", 1, UINT16_MAX, &port))
         return false;
     service.port = (uint16_t)port;
-    service.up = jsonline_text(object, "state", state, sizeof state) && strcmp(state, "up") == 0;
+    (void)jsonline_text(object, "state", state, sizeof state);
+    service.up = strcmp(state, "up") == 0;
+    service.found = strcmp(state, "found") == 0;
     read_path(object, service.path, sizeof service.path);
     *out = service;
     return true;
@@ -97,6 +99,9 @@ int box_services_pick(const struct cli *cli, const char *box, const char *name, 
     else if (!found)
         why_set(why, "no Jupyter is running on %s, or none that you may reach: sallyport status %s lists its services",
                 box, box);
+    else if (found->found)
+        why_set(why, "%s on %s was found, but is not published: an admin can do that (sallyport publish %s %s)",
+                found->name, box, box, found->name);
     else if (!found->up)
         why_set(why, "%s on %s is not running", found->name, box);
     if (!found || !found->up)

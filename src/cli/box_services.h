@@ -14,6 +14,7 @@ struct box_service {
     enum service_kind kind;
     uint16_t port; /* on the machine */
     bool up;
+    bool found;     /* recognised there, but not published */
     char path[128]; /* of its first page; "/" when it is not known */
 };
 

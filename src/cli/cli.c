@@ -75,9 +75,16 @@ bool cli_take_flag(int *argc, char **argv, const char *flag) {
 
 void cli_reword(char *text) {
     static const char theirs[] = "ssh RELAY ", ours[] = "sallyport ";
+    static const char their_list[] = "'list' shows", our_list[] = "'ls' shows";
     _Static_assert(sizeof theirs == sizeof ours, "one takes the place of the other");
     for (char *at = strstr(text, theirs); at; at = strstr(at, theirs))
         memcpy(at, ours, sizeof ours - 1);
+    char *list = strstr(text, their_list);
+    if (list) {
+        char *behind = list + sizeof their_list - 1;
+        memmove(list + sizeof our_list - 1, behind, strlen(behind) + 1);
+        memcpy(list, our_list, sizeof our_list - 1);
+    }
 }
 
 /* As the relay takes it: in capitals, too, and with a trailing dot. */

@@ -57,7 +57,8 @@ bool cli_take_flag(int *argc, char **argv, const char *flag);
 int cli_target(const char *text, const char *usual, char box[static SP_NAME_SIZE], char service[static SP_NAME_SIZE],
                struct why *why);
 
-/* The relay's sentences name `ssh RELAY VERB`, for those who have only ssh: here that is `sallyport VERB`. */
+/* The relay's sentences name `ssh RELAY VERB`, for those who have only ssh: here that is `sallyport VERB`; and `list`,
+ * which is `ls`. */
 void cli_reword(char *text);
 
 /* Reads who we are on which relay. SP_ENOENT with what to do in why when nothing was joined yet. */

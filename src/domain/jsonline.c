@@ -3,7 +3,6 @@
 
 #include <jansson.h>
 #include <string.h>
-#include <time.h>
 
 #include "sallyport/base/secret.h"
 #include "sallyport/base/str.h"
@@ -119,16 +118,8 @@ bool jsonline_set_text(struct json_t *object, const char *member, const char *te
 }
 
 bool jsonline_time(const struct json_t *object, const char *member, int64_t *unix_seconds) {
-    struct tm tm = {0};
     char text[32];
-    if (!jsonline_text(object, member, text, sizeof(text)))
-        return false;
-    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    int64_t seconds = end && *end == '\0' ? timegm(&tm) : 0;
-    if (seconds <= 0)
-        return false;
-    *unix_seconds = seconds;
-    return true;
+    return jsonline_text(object, member, text, sizeof(text)) && str_time_read(text, unix_seconds) == 0;
 }
 
 bool jsonline_set_time(struct json_t *object, const char *member, int64_t unix_seconds) {

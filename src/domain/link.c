@@ -79,6 +79,7 @@ static int read_service(const json_t *item, struct service *service, struct why 
     service->port = (uint16_t)port;
     service->up = strcmp(state, "up") == 0;
     service->found = strcmp(state, "found") == 0;
+    service->changeable = json_is_true(json_object_get(item, "changeable"));
     jsonline_text(item, "detail", service->detail, sizeof(service->detail));
     if (jsonline_text(item, "path", service->path, sizeof(service->path)) && service->path[0] != '/')
         service->path[0] = '\0';

@@ -117,7 +117,8 @@ struct json_t *service_to_json(const struct service *service) {
     json_t *object = json_pack("{s:s, s:s, s:i, s:s}", "name", service->name, "kind", service_kind_name(service->kind),
                                "port", (int)service->port, "state", service_state_name(service));
     if (object && jsonline_set_text(object, "path", service->path) &&
-        jsonline_set_text(object, "detail", service->detail) && put_notebooks(object, &service->notebooks))
+        jsonline_set_text(object, "detail", service->detail) && put_notebooks(object, &service->notebooks) &&
+        (!service->changeable || json_object_set_new(object, "changeable", json_true()) == 0))
         return object;
     json_decref(object);
     return NULL;

@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "sallyport/base/buf.h"
 #include "sallyport/base/err.h"
+#include "sallyport/base/str.h"
 
 struct ask {
     struct loop_fd watch;
@@ -86,7 +88,13 @@ static void ask_ready(void *ctx, uint32_t events) {
 static int ask_address(const struct ask_question *question, struct sockaddr_storage *to, socklen_t *len) {
     struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(question->port)};
     struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(question->port)};
-    if (inet_pton(AF_INET, question->host, &four.sin_addr) == 1) {
+    struct sockaddr_un local = {.sun_family = AF_UNIX};
+    if (question->socket_path != NULL) {
+        if (str_copy(local.sun_path, sizeof local.sun_path, question->socket_path) != 0)
+            return SP_EINVAL;
+        memcpy(to, &local, sizeof local);
+        *len = sizeof local;
+    } else if (inet_pton(AF_INET, question->host, &four.sin_addr) == 1) {
         memcpy(to, &four, sizeof four);
         *len = sizeof four;
     } else if (inet_pton(AF_INET6, question->host, &six.sin6_addr) == 1) {

@@ -13,17 +13,6 @@
 
 #define MOUNTINFO_MAX (1024UL * 1024)
 
-struct mount {
-    char device[24]; /* "254:0" */
-    bool whole;      /* the filesystem's own root is mounted here, not a part of it */
-    struct filesystem filesystem;
-};
-
-struct mounts {
-    struct mount items[STATUS_FILESYSTEMS_MAX];
-    size_t count;
-};
-
 static bool is_among(const char *word, const char *const *list) {
     for (; *list != NULL; list++)
         if (strcmp(word, *list) == 0)
@@ -78,8 +67,7 @@ static bool parse_mount(char *line, struct mount *out) {
         return false;
     out->whole = strcmp(fields[3], "/") == 0;
     return str_copy(out->device, sizeof out->device, fields[2]) == 0 &&
-           unescape(fields[4], out->filesystem.mount, sizeof out->filesystem.mount) &&
-           str_copy(out->filesystem.type, sizeof out->filesystem.type, type) == 0;
+           unescape(fields[4], out->path, sizeof out->path) && str_copy(out->type, sizeof out->type, type) == 0;
 }
 
 static void mounts_remove(struct mounts *mounts, size_t at) {
@@ -90,19 +78,18 @@ static void mounts_remove(struct mounts *mounts, size_t at) {
 /* One entry a device: the whole filesystem before a part of it (a bind mount), the shorter path before the longer. */
 static void mounts_add(struct mounts *mounts, const struct mount *mount) {
     for (size_t i = 0; i < mounts->count; i++) {
-        if (strcmp(mounts->items[i].filesystem.mount, mount->filesystem.mount) == 0) {
+        if (strcmp(mounts->items[i].path, mount->path) == 0) {
             mounts_remove(mounts, i); /* what is mounted later hides what was there */
             break;
         }
     }
-    if (!is_real(mount->filesystem.type, mount->filesystem.mount))
+    if (!is_real(mount->type, mount->path))
         return;
     for (size_t i = 0; i < mounts->count; i++) {
         struct mount *other = &mounts->items[i];
         if (strcmp(other->device, mount->device) != 0)
             continue;
-        bool better = mount->whole != other->whole ? mount->whole
-                                                   : strlen(mount->filesystem.mount) < strlen(other->filesystem.mount);
+        bool better = mount->whole != other->whole ? mount->whole : strlen(mount->path) < strlen(other->path);
         if (better)
             *other = *mount;
         return;
@@ -116,19 +103,40 @@ static int64_t times(uint64_t blocks, uint64_t size) {
 }
 
 /* False for what is no folder (containers have single files mounted) and for what has no size. */
-static bool measure(const char *root, struct filesystem *filesystem) {
+static bool measure(const char *root, const struct mount *mount, struct statvfs *out) {
     char path[1024];
     struct stat info;
-    struct statvfs space;
-    int n = snprintf(path, sizeof path, "%s%s", root, filesystem->mount);
+    int n = snprintf(path, sizeof path, "%s%s", root, mount->path);
     if (n < 0 || (size_t)n >= sizeof path || stat(path, &info) != 0 || !S_ISDIR(info.st_mode))
         return false;
-    if (statvfs(path, &space) != 0 || space.f_blocks == 0 || space.f_bfree > space.f_blocks)
-        return false;
-    filesystem->total_bytes = times(space.f_blocks, space.f_frsize);
-    filesystem->used_bytes = times(space.f_blocks - space.f_bfree, space.f_frsize);
-    filesystem->available_bytes = times(space.f_bavail, space.f_frsize);
-    return true;
+    return statvfs(path, out) == 0 && out->f_blocks != 0 && out->f_bfree <= out->f_blocks;
+}
+
+static int tell(const struct mount *mount, const struct statvfs *space, struct status *out) {
+    struct filesystem *filesystem = status_add(out, "filesystems");
+    if (filesystem == NULL)
+        return SP_ENOMEM;
+    memcpy(filesystem->mount, mount->path, sizeof filesystem->mount);
+    memcpy(filesystem->type, mount->type, sizeof filesystem->type);
+    filesystem->total_bytes = times(space->f_blocks, space->f_frsize);
+    filesystem->used_bytes = times(space->f_blocks - space->f_bfree, space->f_frsize);
+    filesystem->available_bytes = times(space->f_bavail, space->f_frsize);
+    /* btrfs makes them as they are needed, and says 0 */
+    if (space->f_files > 0 && space->f_files <= INT64_MAX && space->f_ffree <= space->f_files) {
+        filesystem->inodes_total = (int64_t)space->f_files;
+        filesystem->inodes_used = (int64_t)(space->f_files - space->f_ffree);
+    }
+    return 0;
+}
+
+void mounts_parse(char *text, struct mounts *out) {
+    char *rest = NULL;
+    out->count = 0;
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+        struct mount mount;
+        if (parse_mount(line, &mount))
+            mounts_add(out, &mount);
+    }
 }
 
 static int read_mounts(const char *root, struct mounts *mounts) {
@@ -144,12 +152,7 @@ static int read_mounts(const char *root, struct mounts *mounts) {
         rc = SP_ENOMEM;
         goto out;
     }
-    char *rest = NULL;
-    for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
-        struct mount mount;
-        if (parse_mount(line, &mount))
-            mounts_add(mounts, &mount);
-    }
+    mounts_parse(text, mounts);
     free(text);
 out:
     buf_fini(&content);
@@ -157,23 +160,14 @@ out:
 }
 
 int filesystems_sample(const char *root, struct status *out) {
+    struct statvfs space;
     struct mounts *mounts = calloc(1, sizeof *mounts);
     if (mounts == NULL)
         return SP_ENOMEM;
     int rc = read_mounts(root, mounts);
-    if (rc != 0 || mounts->count == 0)
-        goto out;
-    for (size_t i = 0; i < mounts->count; i++) {
-        if (!measure(root, &mounts->items[i].filesystem))
-            continue;
-        struct filesystem *place = status_add(out, "filesystems");
-        if (place == NULL) {
-            rc = SP_ENOMEM;
-            goto out;
-        }
-        *place = mounts->items[i].filesystem;
-    }
-out:
+    for (size_t i = 0; rc == 0 && i < mounts->count; i++)
+        if (measure(root, &mounts->items[i], &space))
+            rc = tell(&mounts->items[i], &space, out);
     free(mounts);
     return rc;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http_answer.h"
 #include "jupyter_files.h"
 #include "sallyport/base/err.h"
 #include "sallyport/base/str.h"
@@ -22,6 +23,7 @@ struct verdict {
     uint16_t port;
     bool is_known;
     bool is_jupyter;
+    bool is_http;
     uint8_t tries;
     uint8_t wait; /* rounds until it is asked again */
     char version[32];
@@ -171,6 +173,8 @@ static struct verdict *verdict_of(struct jupyter_finder *finder, const struct qu
 
 static void judge(struct verdict *verdict, const struct question *question, const char *answer, size_t len,
                   bool timed_out) {
+    const char *body;
+    verdict->is_http = http_answer_status(answer, len, &body) != 0;
     verdict->is_jupyter = jupyter_parse_api(answer, len, verdict->version) == 0;
     (void)str_copy(verdict->base_url, sizeof verdict->base_url, question->base_url);
     if (timed_out && len == 0 && ++verdict->tries < SILENT_TRIES)
@@ -260,6 +264,15 @@ int jupyter_finder_look(struct jupyter_finder *finder, const struct listeners *l
 
 bool jupyter_finder_busy(const struct jupyter_finder *finder) {
     return finder->asking > 0;
+}
+
+bool jupyter_finder_heard_http(const struct jupyter_finder *finder, const struct listener *listener) {
+    for (size_t i = 0; i < finder->listeners.count; i++) {
+        const struct verdict *verdict = &finder->verdicts[i];
+        if (verdict->inode == listener->inode && verdict->port == listener->port)
+            return verdict->is_http && !verdict->is_jupyter;
+    }
+    return false;
 }
 
 const struct jupyter_server *jupyter_finder_list(const struct jupyter_finder *finder, size_t *count) {

@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "http_answer.h"
 #include "sallyport/base/err.h"
 #include "sallyport/base/secret.h"
 #include "sallyport/base/str.h"
@@ -71,23 +72,10 @@ out:
     return rc;
 }
 
-/* "HTTP/1.x STATUS ..." and headers up to the empty line: the status and where the body begins; 0 for anything else. */
-static unsigned parse_head(const char *answer, size_t len, const char **body) {
-    if (len < 13 || memcmp(answer, "HTTP/1.", 7) != 0 || answer[8] != ' ')
-        return 0;
-    const char *end = memmem(answer, len, "\r\n\r\n", 4);
-    char digits[4] = {answer[9], answer[10], answer[11], '\0'};
-    uint64_t status;
-    if (end == NULL || str_u64(digits, 100, 599, &status) != 0)
-        return 0;
-    *body = end + 4;
-    return (unsigned)status;
-}
-
 int jupyter_parse_api(const char *answer, size_t len, char version[static 32]) {
     char found[32] = "";
     const char *body;
-    if (parse_head(answer, len, &body) != 200)
+    if (http_answer_status(answer, len, &body) != 200)
         return SP_EFORMAT;
     json_t *object = json_loadb(body, len - (size_t)(body - answer), 0, NULL);
     copy_text(object, "version", found, sizeof found);
@@ -101,7 +89,7 @@ int jupyter_parse_api(const char *answer, size_t len, char version[static 32]) {
 int jupyter_parse_elsewhere(const char *answer, size_t len, char *base_url, size_t size) {
     static const char before[] = "report-uri /", after[] = "/api/security/csp-report";
     const char *body;
-    if (parse_head(answer, len, &body) != 404)
+    if (http_answer_status(answer, len, &body) != 404)
         return SP_EFORMAT;
     const char *begin = memmem(answer, (size_t)(body - answer), before, sizeof before - 1);
     if (begin == NULL)
@@ -134,39 +122,52 @@ static void insert_notebook(struct notebooks *notebooks, const struct notebook *
     notebooks->list[at] = *notebook;
 }
 
-/* The file without its folder; a console has no file but a name that was made for people. */
-static const char *session_name(const json_t *session) {
+/* Its file's path; a console has none but a name that was made for people. */
+static const char *session_path(const json_t *session) {
     const char *path = json_string_value(json_object_get(session, "path"));
     const char *type = json_string_value(json_object_get(session, "type"));
     const char *name = json_string_value(json_object_get(session, "name"));
     bool is_console = type != NULL && strcmp(type, "console") == 0;
     if (name != NULL && name[0] != '\0' && (is_console || path == NULL))
         return name;
-    if (path == NULL)
-        return "";
-    const char *slash = strrchr(path, '/');
-    return slash == NULL ? path : slash + 1;
+    return path == NULL ? "" : path;
 }
 
-static void read_session(const json_t *session, struct notebooks *notebooks) {
+static void read_kernel(const json_t *kernel, const char *path, struct jupyter_kernels *kernels) {
+    struct jupyter_kernel *place = &kernels->items[kernels->count];
+    const char *id = json_string_value(json_object_get(kernel, "id"));
+    if (kernels->count == JUPYTER_KERNELS_MAX || id == NULL || strlen(id) != sizeof place->id - 1 ||
+        id[strspn(id, "0123456789abcdef-")] != '\0')
+        return;
+    memcpy(place->id, id, sizeof place->id);
+    size_t len = str_cut(path, strlen(path), sizeof place->path - 1);
+    memcpy(place->path, path, len);
+    place->path[len] = '\0';
+    kernels->count++;
+}
+
+static void read_session(const json_t *session, struct notebooks *notebooks, struct jupyter_kernels *kernels) {
     struct notebook notebook = {.name = ""};
     const json_t *kernel = json_object_get(session, "kernel");
     const char *state = json_string_value(json_object_get(kernel, "execution_state"));
-    const char *name = session_name(session);
+    const char *path = session_path(session), *slash = strrchr(path, '/');
+    const char *name = slash == NULL ? path : slash + 1;
     size_t len = strlen(name);
     notebooks->count++;
-    if (len == 0 || !str_is_clean(name, len))
+    if (len == 0 || !str_is_clean(path, strlen(path)))
         return;
+    read_kernel(kernel, path, kernels);
     memcpy(notebook.name, name, str_cut(name, len, sizeof notebook.name - 1));
     copy_text(kernel, "name", notebook.kernel, sizeof notebook.kernel);
     notebook.busy = state != NULL && strcmp(state, "busy") == 0;
     insert_notebook(notebooks, &notebook);
 }
 
-int jupyter_parse_sessions(const char *answer, size_t len, struct notebooks *out) {
+int jupyter_parse_sessions(const char *answer, size_t len, struct notebooks *out, struct jupyter_kernels *kernels) {
     struct notebooks notebooks = {.known = true};
+    struct jupyter_kernels found = {.count = 0};
     const char *body;
-    unsigned status = parse_head(answer, len, &body);
+    unsigned status = http_answer_status(answer, len, &body);
     if (status != 200)
         return status >= 300 && status < 500 ? SP_EDENIED : SP_EFORMAT;
     json_t *array = json_loadb(body, len - (size_t)(body - answer), 0, NULL);
@@ -175,11 +176,13 @@ int jupyter_parse_sessions(const char *answer, size_t len, struct notebooks *out
         const json_t *session = json_array_get(array, i);
         good = json_is_object(session);
         if (good)
-            read_session(session, &notebooks);
+            read_session(session, &notebooks, &found);
     }
     json_decref(array);
     if (!good)
         return SP_EFORMAT;
     *out = notebooks;
+    if (kernels != NULL)
+        *kernels = found;
     return 0;
 }

@@ -22,6 +22,7 @@ struct watched {
     struct ask *ask;   /* NULL when none is under way */
     char request[640]; /* has the token in it */
     struct notebooks notebooks;
+    struct jupyter_kernels kernels;
     unsigned misses;
     bool refused;
     bool kept; /* while the list is compared with a new one */
@@ -49,11 +50,13 @@ static void watched_free(struct watched *watched) {
 
 static void learn(struct watched *watched, const char *answer, size_t len) {
     struct notebooks now = {.known = false};
-    int rc = jupyter_parse_sessions(answer, len, &now);
+    struct jupyter_kernels kernels = {.count = 0};
+    int rc = jupyter_parse_sessions(answer, len, &now, &kernels);
     watched->misses = rc == 0 ? 0 : watched->misses + 1;
     watched->refused = rc == SP_EDENIED;
     if (rc != 0 && !watched->refused && watched->misses < MISSES_MAX)
         return;
+    watched->kernels = kernels;
     if (notebooks_equal(&watched->notebooks, &now))
         return;
     watched->notebooks = now;
@@ -158,6 +161,16 @@ const struct notebooks *jupyter_sessions_find(const struct jupyter_sessions *ses
     for (size_t i = 0; i < sessions->count; i++)
         if (sessions->watched[i]->place.port == port && sessions->watched[i]->notebooks.known)
             return &sessions->watched[i]->notebooks;
+    return NULL;
+}
+
+const char *jupyter_sessions_path(const struct jupyter_sessions *sessions, const char *kernel) {
+    for (size_t i = 0; i < sessions->count; i++) {
+        const struct jupyter_kernels *kernels = &sessions->watched[i]->kernels;
+        for (size_t j = 0; j < kernels->count; j++)
+            if (strcmp(kernels->items[j].id, kernel) == 0)
+                return kernels->items[j].path;
+    }
     return NULL;
 }
 

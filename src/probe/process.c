@@ -116,3 +116,28 @@ void process_each_socket(const char *root, pid_t pid, bool (*each)(void *ctx, ui
     }
     closedir(dir);
 }
+
+struct holder {
+    const char *root;
+    uint64_t inode;
+    pid_t pid; /* being looked at */
+    bool found;
+};
+
+static bool holds_socket(void *ctx, uint64_t inode) {
+    struct holder *holder = ctx;
+    holder->found = inode == holder->inode;
+    return !holder->found;
+}
+
+static bool holds(void *ctx, pid_t pid) {
+    struct holder *holder = ctx;
+    holder->pid = pid;
+    process_each_socket(holder->root, pid, holds_socket, holder);
+    return !holder->found;
+}
+
+bool process_of_socket(const char *root, uint64_t inode, char to[static PROCESS_NAME_SIZE]) {
+    struct holder holder = {.root = root, .inode = inode};
+    return process_each(root, holds, &holder) == 0 && holder.found && process_name(root, holder.pid, to);
+}

@@ -23,4 +23,7 @@ bool process_exists(const char *root, pid_t pid);
 /* Calls `each` with the inode of every socket that the process has open, until it returns false. */
 void process_each_socket(const char *root, pid_t pid, bool (*each)(void *ctx, uint64_t inode), void *ctx);
 
+/* The name of a process that has this socket open; the first that is found. False when none is, or we may not look. */
+bool process_of_socket(const char *root, uint64_t inode, char to[static PROCESS_NAME_SIZE]);
+
 #endif

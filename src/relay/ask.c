@@ -114,14 +114,15 @@ static const struct service *find_service(const struct machine_live *live, const
                                           struct why *why) {
     const struct service *service = service_find(live->forwards, live->forward_count, name);
     struct policy_request go = {.action = ACTION_REACH_SERVICE, .machine_id = live->id, .service = name};
-    if (!service || !policy_allows(asker->subject, &go)) {
+    if (service && !policy_allows(asker->subject, &go))
+        service = NULL;
+    if (service && service->up)
+        return service;
+    if (service && !service->found)
+        why_set(why, "the service %s of %s is down at the moment", service->name, live->name);
+    else if (!reach_say_named(live, asker->subject, name, 0, why))
         why_set(why, "%s publishes no service '%s' that you may reach: `ssh RELAY status %s` shows what it has",
                 live->name, name, live->name);
-        return NULL;
-    }
-    if (service->up)
-        return service;
-    why_set(why, "the service %s of %s is down at the moment", service->name, live->name);
     return NULL;
 }
 

@@ -9,7 +9,6 @@
 #include "sallyport/base/log.h"
 #include "sallyport/base/os.h"
 #include "sallyport/base/str.h"
-#include "sallyport/relay/relay.h"
 #include "sallyport/wire/tls.h"
 
 enum {
@@ -216,11 +215,4 @@ void certificate_free(struct certificate *certificate) {
     free(certificate->key);
     free(certificate->host);
     free(certificate);
-}
-
-int relay_config_try(const struct relay_config *config, struct why *why) {
-    struct tls_server *server = NULL;
-    int rc = config->certificate ? tls_server_new(config->certificate, config->certificate_key, &server, why) : 0;
-    tls_server_free(server);
-    return rc;
 }

@@ -2,11 +2,13 @@
 #include <string.h>
 
 #include "proof.h"
+#include "recorder.h"
 #include "relay_local.h"
 #include "sallyport/base/os.h"
 #include "sallyport/base/str.h"
 #include "sallyport_version.h"
 #include "tickets.h"
+#include "watch.h"
 
 /* The link of one machine. It lives as long as its channel. */
 struct link {
@@ -83,7 +85,8 @@ static int link_handle(struct link *link, struct link_message *message) {
     case LINK_HELLO:
         return link_hello(link, &message->hello);
     case LINK_SERVICES:
-        machine_set_described(machine, message->services.list, message->services.count);
+        if (machine_set_described(machine, message->services.list, message->services.count))
+            relay_service_withdrawn(link->peer->relay, machine->id);
         message->services.list = NULL; /* handed over */
         message->services.count = 0;
         relay_machines_changed(link->peer->relay);
@@ -93,6 +96,8 @@ static int link_handle(struct link *link, struct link_message *message) {
         machine->status = message->status;
         machine->has_status = true;
         status_init(&message->status);
+        recorder_take(link->peer->relay->recorder, machine->id, &machine->status);
+        watch_status(link->peer->relay->watch, machine->id, &machine->status);
         relay_machines_changed(link->peer->relay);
         return 0;
     case LINK_REACH:
@@ -103,8 +108,10 @@ static int link_handle(struct link *link, struct link_message *message) {
     case LINK_ERROR:
         log_warn("%s reports: %s", machine->name, message->text);
         return 0;
-    case LINK_PONG:
     case LINK_LAN:
+        watch_lan(link->peer->relay->watch, machine->id, &message->lan);
+        return 0;
+    case LINK_PONG:
     case LINK_UNKNOWN:
         return 0;
     case LINK_OTHER:
@@ -173,6 +180,24 @@ void link_tell_end(struct machine_live *live, const char *user, const char *serv
     if (link_format_end(&link->out, &end) < 0)
         log_warn("%s cannot be told to end the streams of %s", live->name, user);
     link_flush(link);
+}
+
+int link_tell_wake(struct machine_live *live, const struct link_network *network) {
+    struct link *link = link_of(live);
+    if (!link)
+        return live->peer->link_session ? SP_EBUSY : SP_ECLOSED;
+    int rc = link_format_wake(&link->out, network);
+    link_flush(link);
+    return rc;
+}
+
+int link_tell_publish(struct machine_live *live, const struct link_publish *publish) {
+    struct link *link = link_of(live);
+    if (!link)
+        return live->peer->link_session ? SP_EBUSY : SP_ECLOSED;
+    int rc = link_format_publish(&link->out, publish);
+    link_flush(link);
+    return rc;
 }
 
 static size_t link_data(void *ctx, const uint8_t *bytes, size_t n) {

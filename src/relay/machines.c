@@ -9,6 +9,7 @@
 #include "sallyport/base/str.h"
 #include "sallyport/wire/fingerprint.h"
 #include "sallyport/wire/pubkey.h"
+#include "watch.h"
 
 enum { CLOCK_OFF_S = 60 };
 
@@ -28,6 +29,7 @@ static void machine_free(struct machine_live *machine) {
     status_fini(&machine->status);
     service_free_list(machine->forwards, machine->forward_count);
     service_free_list(machine->described, machine->described_count);
+    service_free_list(machine->shown, machine->shown_count);
     free(machine);
 }
 
@@ -70,6 +72,7 @@ int machine_arrive(struct peer *peer) {
     }
     peer->machine = machine;
     (void)store_machine_seen(relay->store, &machine->id, 1, machine->since);
+    watch_arrived(relay->watch, machine->id, machine->name, machine->observed);
     relay_machines_changed(relay);
     return 0;
 }
@@ -83,6 +86,7 @@ void machine_depart(struct peer *peer) {
     (void)store_machine_seen(peer->relay->store, &machine->id, 1, os_realtime_s());
     relay_audit(peer->relay, machine->name, "offline", "", "ok", "");
     door_machine_gone(peer->relay->door, machine->id);
+    watch_left(peer->relay->watch, machine->id);
     machine_free(machine);
     peer->machine = NULL;
     relay_machines_changed(peer->relay);
@@ -95,6 +99,29 @@ static void machine_describe(const struct machine_live *machine, struct service 
     (void)str_copy(now.name, sizeof now.name, forward->name);
     *forward = said ? *said : now;
     forward->port = now.port;
+}
+
+/* What the link names, but no stream leads to: what was found, and what is down because something else listens there. */
+static bool machine_only_names(const struct machine_live *machine, const struct service *said) {
+    return (said->found || (said->changeable && !said->up)) &&
+           !service_find(machine->forwards, machine->forward_count, said->name);
+}
+
+/* Makes the list that is shown anew. Out of memory, only the forwards are. */
+static void machine_show(struct machine_live *machine) {
+    size_t count = machine->forward_count;
+    service_free_list(machine->shown, machine->shown_count);
+    machine->shown_count = 0;
+    machine->shown = calloc(count + machine->described_count + 1, sizeof *machine->shown);
+    if (!machine->shown)
+        return;
+    if (count)
+        memcpy(machine->shown, machine->forwards, count * sizeof *machine->shown);
+    for (size_t i = 0; i < machine->described_count && count < SERVICES_MAX; i++) {
+        if (machine_only_names(machine, &machine->described[i]))
+            machine->shown[count++] = machine->described[i];
+    }
+    machine->shown_count = count;
 }
 
 /* Grown by hand: realloc would leave the tokens behind where the old list was. */
@@ -137,6 +164,7 @@ int machine_forward(struct peer *peer, const char *bind, uint16_t port, struct w
     (void)str_copy(machine->forwards[i].name, sizeof machine->forwards[i].name, bind);
     machine->forwards[i].port = port;
     machine_describe(machine, &machine->forwards[i]);
+    machine_show(machine);
     log_info("%s offers %s on port %u", machine->name, bind, port);
     relay_machines_changed(peer->relay);
     return 0;
@@ -153,18 +181,31 @@ void machine_unforward(struct peer *peer, const char *bind, uint16_t port) {
         memmove(&machine->forwards[i], &machine->forwards[i + 1],
                 (machine->forward_count - i) * sizeof machine->forwards[0]);
         secret_wipe(&machine->forwards[machine->forward_count], sizeof machine->forwards[0]);
+        machine_show(machine);
         log_info("%s offers %s on port %u no more", machine->name, bind, port);
         relay_machines_changed(peer->relay);
         return;
     }
 }
 
-void machine_set_described(struct machine_live *machine, struct service *list, size_t count) {
+bool machine_set_described(struct machine_live *machine, struct service *list, size_t count) {
+    bool withdrawn = false;
+    for (size_t i = 0; i < count; i++) {
+        const struct service *before = service_find(machine->described, machine->described_count, list[i].name);
+        withdrawn = withdrawn || (list[i].found && before && !before->found);
+    }
     service_free_list(machine->described, machine->described_count);
     machine->described = list;
     machine->described_count = count;
     for (size_t i = 0; i < machine->forward_count; i++)
         machine_describe(machine, &machine->forwards[i]);
+    machine_show(machine);
+    return withdrawn;
+}
+
+bool machine_only_found(const struct machine_live *machine, const char *service) {
+    const struct service *shown = service_find(machine->shown, machine->shown_count, service);
+    return shown && shown->found;
 }
 
 /* Only what is a key, and of it only type and blob: clients take these lines for files of known hosts. */
@@ -205,15 +246,17 @@ void machine_set_clock(struct machine_live *machine, int64_t time) {
 }
 
 int machine_view(void *ctx, int64_t machine_id, struct machine_view *out) {
-    const struct machine_live *machine = machine_find(ctx, machine_id);
+    const struct relay *relay = ctx;
+    const struct machine_live *machine = machine_find(relay, machine_id);
+    watch_view(relay->watch, machine_id, out);
     if (!machine)
         return SP_ENOENT;
     out->online = true;
     out->since = machine->since;
     out->route = ROUTE_RELAYED;
     out->version = machine->version;
-    out->services = machine->forwards;
-    out->service_count = machine->forward_count;
+    out->services = machine->shown ? machine->shown : machine->forwards;
+    out->service_count = machine->shown ? machine->shown_count : machine->forward_count;
     out->status = machine->has_status ? &machine->status : NULL;
     out->has_reach = machine->has_reach;
     out->reach = (struct view_reach){.candidates = machine->reach.list,

@@ -2,7 +2,10 @@
 #include <string.h>
 
 #include "address.h"
+#include "prices.h"
+#include "sallyport/domain/channel.h"
 #include "sallyport/relay/relay.h"
+#include "sallyport/wire/tls.h"
 
 #define AT(member) offsetof(struct relay_config, member)
 
@@ -51,6 +54,31 @@ static const struct option options[] = {
      .cli = true,
      .metavar = "DIR",
      .help = "folder of the answers to ACME http-01 challenges (default: acme in the state folder)"},
+    {.name = "smtp_url",
+     .type = OPTION_TEXT,
+     .offset = AT(smtp_url),
+     .metavar = "URL",
+     .help = "server that takes mail of alerts: smtps://HOST:465 or smtp://HOST:587 (default: no mail)"},
+    {.name = "smtp_user",
+     .type = OPTION_TEXT,
+     .offset = AT(smtp_user),
+     .metavar = "NAME",
+     .help = "name by which the relay is known to that server"},
+    {.name = "smtp_password_file",
+     .type = OPTION_TEXT,
+     .offset = AT(smtp_password_file),
+     .metavar = "FILE",
+     .help = "file whose first line is the password for it; TLS is a must then"},
+    {.name = "mail_from",
+     .type = OPTION_TEXT,
+     .offset = AT(mail_from),
+     .metavar = "ADDRESS",
+     .help = "sender of the mail (default: sallyport@NAME)"},
+    {.name = "prices",
+     .type = OPTION_TEXT,
+     .offset = AT(prices),
+     .metavar = "FILE",
+     .help = "what an hour of a GPU costs in a cloud (default: prices.ini beside this configuration)"},
     {.name = "max_guests",
      .type = OPTION_NUMBER,
      .initial = "1024",
@@ -70,6 +98,24 @@ static const struct option options[] = {
 
 const struct option_table relay_options = {.options = options, .sections = NULL};
 
+static bool check_mail(const struct relay_config *config, struct why *why) {
+    struct why reason = {""};
+    if (config->smtp_url && strncmp(config->smtp_url, "smtp://", 7) != 0 &&
+        strncmp(config->smtp_url, "smtps://", 8) != 0) {
+        why_set(why, "smtp_url begins with smtps:// or smtp://");
+        return false;
+    }
+    if (!config->smtp_user != !config->smtp_password_file || (config->smtp_user && !config->smtp_url)) {
+        why_set(why, "smtp_url, smtp_user and smtp_password_file belong together");
+        return false;
+    }
+    if (config->mail_from && channel_check(CHANNEL_MAIL, config->mail_from, false, &reason) < 0) {
+        why_set(why, "mail_from = %s: %s", config->mail_from, reason.text);
+        return false;
+    }
+    return true;
+}
+
 int relay_config_check(const struct relay_config *config, struct why *why) {
     for (size_t i = 0; i < config->listen.count; i++) {
         struct address parsed;
@@ -85,6 +131,8 @@ int relay_config_check(const struct relay_config *config, struct why *why) {
         why_set(why, "certificate and certificate_key belong together: give both or none");
         return SP_EINVAL;
     }
+    if (!check_mail(config, why))
+        return SP_EINVAL;
     if (config->name &&
         (!config->name[0] || strlen(config->name) > 253 || strpbrk(config->name, " /:[]@'\"\\") != NULL) &&
         !address_is_ipv6(config->name)) {
@@ -92,4 +140,15 @@ int relay_config_check(const struct relay_config *config, struct why *why) {
         return SP_EINVAL;
     }
     return 0;
+}
+
+int relay_config_try(const struct relay_config *config, struct why *why) {
+    struct tls_server *server = NULL;
+    struct prices *prices = NULL;
+    int rc = config->certificate ? tls_server_new(config->certificate, config->certificate_key, &server, why) : 0;
+    if (rc == 0)
+        rc = prices_read(config->prices, &prices, why);
+    tls_server_free(server);
+    prices_free(prices);
+    return rc;
 }

@@ -56,6 +56,21 @@ int reach_find_machine(struct relay *relay, const struct policy_subject *subject
     return SP_ENOENT;
 }
 
+bool reach_say_named(const struct machine_live *live, const struct policy_subject *subject, const char *name,
+                     uint16_t port, struct why *why) {
+    const struct service *service = name ? service_find(live->shown, live->shown_count, name)
+                                         : service_for_port(live->shown, live->shown_count, port);
+    struct policy_request home = {.action = ACTION_REACH_SERVICE, .machine_id = live->id, .service = "ssh"};
+    if (!service || !policy_allows(subject, &home))
+        return false;
+    if (service->found)
+        why_set(why, "%s has found %s on port %u, but it is not published: an admin can do that (publish %s %s)",
+                live->name, service->name, service->port, live->name, service->name);
+    else
+        why_set(why, "the service %s of %s is down at the moment", service->name, live->name);
+    return true;
+}
+
 /* The service at that port, if it is there and this user may reach it. What he may not reach does not exist. */
 static const struct service *find_service(struct peer *peer, const struct machine_live *live, uint16_t port,
                                           struct why *why) {
@@ -65,14 +80,13 @@ static const struct service *find_service(struct peer *peer, const struct machin
         if (!policy_allows(&peer->subject, &go))
             service = NULL;
     }
-    if (!service) {
+    if (service && service->up)
+        return service;
+    if (service && !service->found)
+        why_set(why, "the service %s of %s is down at the moment", service->name, live->name);
+    else if (!reach_say_named(live, &peer->subject, NULL, port, why))
         why_set(why, "%s publishes nothing on port %u that you may reach: `ssh RELAY status %s` shows what it has",
                 live->name, port, live->name);
-        return NULL;
-    }
-    if (service->up)
-        return service;
-    why_set(why, "the service %s of %s is down at the moment", service->name, live->name);
     return NULL;
 }
 
@@ -80,7 +94,9 @@ static const struct service *find_service(struct peer *peer, const struct machin
 static bool reach_is_allowed(const struct reach *reach) {
     struct policy_request go = {
         .action = ACTION_REACH_SERVICE, .machine_id = reach->machine_id, .service = reach->service};
-    return reach->user && policy_allows(&reach->user->subject, &go);
+    const struct machine_live *live = machine_find(reach->relay, reach->machine_id);
+    return reach->user && policy_allows(&reach->user->subject, &go) &&
+           !(live && machine_only_found(live, reach->service));
 }
 
 /* Joins the two ends; false when that may not or cannot be: the machine's end is given up then. */

@@ -9,16 +9,19 @@
 #include "address.h"
 #include "certificate.h"
 #include "proof.h"
+#include "prices.h"
+#include "recorder.h"
 #include "relay_local.h"
 #include "sallyport/base/os.h"
 #include "sallyport/base/str.h"
 #include "sallyport/relay/web.h"
 #include "sallyport/wire/local.h"
 #include "tickets.h"
+#include "watch.h"
 
 static const char control_name[] = "ctl.sock";
 
-enum { TICK_MS = 2000, TICKS_SEEN = 30, TICKS_TIDY = 1800 };
+enum { TICK_MS = 2000, TICKS_SEEN = 30, TICKS_TIDY = 1800, HTTPS_PORT = 443 };
 
 /* Machines whose link has gone silent, and those that are there, to be remembered should we die. */
 static void relay_tick(void *ctx) {
@@ -36,6 +39,8 @@ static void relay_tick(void *ctx) {
     if (ids)
         (void)store_machine_seen(relay->store, ids, count, os_realtime_s());
     free(ids);
+    recorder_tick(relay->recorder);
+    watch_tick(relay->watch);
     if (relay->ticks % TICKS_TIDY == 0)
         (void)store_tidy(relay->store, os_realtime_s());
     (void)loop_timer_set(&relay->tick, TICK_MS);
@@ -118,6 +123,37 @@ static void relay_count(void *ctx, struct relay_counters *out) {
     spliced_count(relay->door, out);
 }
 
+static void relay_watch_changed(void *ctx) {
+    relay_machines_changed(ctx);
+}
+
+static int relay_wake(void *ctx, int64_t machine_id, const struct link_network *network) {
+    struct machine_live *machine = machine_find(ctx, machine_id);
+    return machine ? link_tell_wake(machine, network) : SP_ECLOSED;
+}
+
+static int relay_open_watch(struct relay *relay, struct why *why) {
+    const struct relay_config *config = relay->config;
+    const char *v6 = address_is_ipv6(relay->host) ? "[]" : "";
+    char page[320], from[300];
+    (void)snprintf(page, sizeof page, "https://%.1s%s%s", v6, relay->host, v6[0] ? v6 + 1 : "");
+    if (relay->port != HTTPS_PORT)
+        (void)snprintf(page + strlen(page), sizeof page - strlen(page), ":%u", relay->port);
+    (void)snprintf(from, sizeof from, "sallyport@%s", relay->host);
+    struct watch_config watch = {.loop = relay->loop,
+                                 .store = relay->store,
+                                 .now = os_realtime_s,
+                                 .page = page,
+                                 .smtp_url = config->smtp_url,
+                                 .smtp_user = config->smtp_user,
+                                 .smtp_password_file = config->smtp_password_file,
+                                 .mail_from = config->mail_from ? config->mail_from : from,
+                                 .changed = relay_watch_changed,
+                                 .wake = relay_wake,
+                                 .ctx = relay};
+    return watch_new(&watch, &relay->watch, why);
+}
+
 static int relay_open_web(struct relay *relay, struct why *why) {
     const struct relay_config *config = relay->config;
     const char *hosts[] = {relay->host, "localhost", "127.0.0.1", "::1"};
@@ -148,15 +184,28 @@ static int relay_open_web(struct relay *relay, struct why *why) {
                              .open_ctx = relay,
                              .fingerprint = relay->verbs.fingerprint,
                              .count = relay_count,
-                             .count_ctx = relay};
+                             .count_ctx = relay,
+                             .publish = publish_order,
+                             .publish_ctx = relay,
+                             .recorder = relay->recorder,
+                             .prices = &relay->prices,
+                             .watch = relay->watch};
     return web_new(&web, &relay->web);
 }
 
 static void relay_reload(void *ctx, int signo) {
     struct relay *relay = ctx;
+    struct prices *prices = NULL;
+    struct why why = {""};
     (void)signo;
-    log_info("SIGHUP: the certificate is read again");
+    log_info("SIGHUP: the certificate and the prices are read again");
     certificate_reload(relay->certificate);
+    if (prices_read(relay->config->prices, &prices, &why) < 0) {
+        log_error("the prices stay as they were: %s", why.text);
+        return;
+    }
+    prices_free(relay->prices);
+    relay->prices = prices;
 }
 
 static int relay_open_local(struct relay *relay, struct why *why) {
@@ -185,6 +234,7 @@ int relay_new(struct loop *loop, const struct relay_config *config, struct relay
     relay->loop = loop;
     relay->config = config;
     relay->lock_fd = -1;
+    relay->began = os_realtime_s();
     list_init(&relay->peers);
     list_init(&relay->streams);
     loop_timer_init(loop, &relay->tick, relay_tick, relay);
@@ -201,13 +251,24 @@ int relay_new(struct loop *loop, const struct relay_config *config, struct relay
         .renamed = relay_machine_renamed,
         .lost = relay_user_lost,
         .ticket = ask_run,
+        .publish = publish_order,
         .ctx = relay,
         .now = os_realtime_s,
         .host = relay->host,
         .port = relay->port,
         .fingerprint = keypair_public(relay->host_key)->fingerprint,
     };
-    rc = door_new(relay, &relay->door);
+    rc = recorder_new(&(struct recorder_config){relay->loop, relay->store, relay->state, os_realtime_s},
+                      &relay->recorder);
+    relay->verbs.recorder = relay->recorder;
+    relay->verbs.prices = &relay->prices;
+    if (rc == 0)
+        rc = prices_read(config->prices, &relay->prices, why);
+    if (rc == 0)
+        rc = relay_open_watch(relay, why);
+    relay->verbs.watch = relay->watch;
+    if (rc == 0)
+        rc = door_new(relay, &relay->door);
     if (rc == 0)
         rc = proofs_new(relay, &relay->proofs);
     if (rc == 0)
@@ -256,6 +317,9 @@ void relay_free(struct relay *relay) {
     certificate_free(relay->certificate);
     ssh_server_free(relay->ssh);
     keypair_free(relay->host_key);
+    recorder_free(relay->recorder);
+    prices_free(relay->prices);
+    watch_free(relay->watch);
     store_close(relay->store);
     map_free(relay->machines);
     if (relay->lock_fd >= 0)

@@ -27,6 +27,9 @@ struct tickets;
 struct door;
 struct proofs;
 struct certificate;
+struct prices;
+struct recorder;
+struct watch;
 struct web;
 struct link;
 
@@ -59,6 +62,9 @@ struct relay {
     struct tickets *tickets;
     struct door *door;
     struct proofs *proofs;
+    struct watch *watch;       /* over claims, alerts and who sleeps */
+    struct recorder *recorder; /* of the machines' history */
+    struct prices *prices;     /* of GPUs in clouds */
     struct verbs verbs;
     struct keypair *host_key;
     struct map *machines;           /* id in decimal -> struct machine_live, those that are connected */
@@ -66,6 +72,7 @@ struct relay {
     struct list streams;            /* struct reach */
     struct loss losses[LOSSES_MAX]; /* the latest ones, in a ring */
     size_t loss_next;
+    int64_t began; /* UTC seconds: when it was started */
     struct relay_counters counters;
     struct loop_timer tick;
     unsigned ticks;
@@ -108,6 +115,8 @@ struct machine_live {
     size_t forward_count;
     struct service *described; /* what the link says of them; owned */
     size_t described_count;
+    struct service *shown; /* the forwards, then what was only found; owned. NULL: the forwards alone */
+    size_t shown_count;
     struct status status;
     bool has_status;
     char observed[INET6_ADDRSTRLEN];    /* where its connection comes from */
@@ -145,6 +154,8 @@ void relay_audit(struct relay *relay, const char *actor, const char *action, con
 /* rights.c: checks every live connection and stream anew, and ends those that lost their right. */
 void relay_rights_changed(void *ctx);
 void relay_machine_renamed(void *ctx, int64_t machine_id, const char *name);
+/* A service of that machine is not published any more: streams to it end. */
+void relay_service_withdrawn(struct relay *relay, int64_t machine_id);
 /* Something about machines has changed: whoever looks at them is told. */
 void relay_machines_changed(struct relay *relay);
 
@@ -170,8 +181,11 @@ int machine_arrive(struct peer *peer);
 void machine_depart(struct peer *peer);
 int machine_forward(struct peer *peer, const char *bind, uint16_t port, struct why *why);
 void machine_unforward(struct peer *peer, const char *bind, uint16_t port);
-/* What the link says of the services; takes the list over. */
-void machine_set_described(struct machine_live *machine, struct service *list, size_t count);
+/* What the link says of the services; takes the list over. True when one that was published is only found now: streams to
+ * it are to end. */
+bool machine_set_described(struct machine_live *machine, struct service *list, size_t count);
+/* Was that service recognised there, but is not published? */
+bool machine_only_found(const struct machine_live *machine, const char *service);
 /* The host keys of its sshd; takes the list over. */
 void machine_set_host_keys(struct machine_live *machine, char **keys, size_t count);
 /* What its clock says, in UTC seconds; 0: it did not tell. */
@@ -185,6 +199,13 @@ int link_call(struct machine_live *live, enum link_kind kind, const struct link_
 /* What was found at its candidates; that a user has lost his right to a service ("": to all). Without a link: nothing. */
 void link_tell_verify(struct machine_live *live);
 void link_tell_end(struct machine_live *live, const char *user, const char *service);
+/* SP_ECLOSED, SP_EBUSY as link_call. */
+int link_tell_wake(struct machine_live *live, const struct link_network *network);
+int link_tell_publish(struct machine_live *live, const struct link_publish *publish);
+/* publish.c: has the machine publish a service that it has found, or no more; what comes of it, its next list of services
+ * tells. SP_ECLOSED: it is offline; SP_ENOENT: it has none of that name; SP_EEXIST: that is so already; SP_EDENIED: its
+ * configuration decides; SP_EBUSY, SP_ENOMEM. All with why. */
+int publish_order(void *ctx, const struct machine *machine, const char *service, bool published, struct why *why);
 
 /* reach.c: a user's way to a service. */
 int reach_begin(struct peer *peer, struct ssh_chan *chan, const char *host, uint16_t port, const char *origin,
@@ -193,6 +214,10 @@ void reach_check_rights(struct relay *relay);
 /* The machine that `host` names, if this subject may know of it. SP_ENOENT with why. */
 int reach_find_machine(struct relay *relay, const struct policy_subject *subject, const char *host, struct machine *out,
                        struct why *why);
+/* Says so when the machine has such a service (`name`, or NULL: any on that port), but no stream leads there: it was only
+ * found, or is down. To those alone who may use ssh there, as for the rest of what was found. */
+bool reach_say_named(const struct machine_live *live, const struct policy_subject *subject, const char *name,
+                     uint16_t port, struct why *why);
 /* ask.c: who asks which ways there are. */
 struct asker {
     const char *name;

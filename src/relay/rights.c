@@ -1,10 +1,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "recorder.h"
 #include "relay_local.h"
 #include "sallyport/base/os.h"
 #include "sallyport/base/str.h"
 #include "sallyport/relay/web.h"
+#include "watch.h"
 
 /* Does the key that this connection logged in with still belong to the same owner? */
 static bool key_is_good(struct peer *peer) {
@@ -37,6 +39,8 @@ void relay_rights_changed(void *ctx) {
     reach_check_rights(relay);
     spliced_check_rights(relay->door);
     web_rights_changed(relay->web);
+    recorder_machines_changed(relay->recorder);
+    watch_rights_changed(relay->watch);
 }
 
 /* Streams to a machine's own door are not seen here: its agent ends those that have lost their right. */
@@ -94,7 +98,26 @@ static void tell_all_losses(struct relay *relay, struct machine_live *live) {
     free(users);
 }
 
+/* What was lost before this relay was started is not remembered: those who may not even see the machine now have no
+ * business there, whether they ever had any or not. */
+static void tell_strangers(struct relay *relay, struct machine_live *live) {
+    struct policy_request see = {.action = ACTION_SEE_MACHINE, .machine_id = live->id};
+    struct user *users = NULL;
+    size_t count = 0;
+    if (store_user_list(relay->store, &users, &count) < 0)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        struct policy_subject subject = {0};
+        if (store_user_subject(relay->store, users[i].id, &subject) == 0 && !policy_allows(&subject, &see))
+            link_tell_end(live, users[i].name, "");
+        policy_subject_fini(&subject);
+    }
+    free(users);
+}
+
 void relay_tell_losses(struct relay *relay, struct machine_live *live) {
+    if (live->last_seen <= relay->began)
+        tell_strangers(relay, live);
     const struct loss *oldest = &relay->losses[relay->loss_next];
     if (oldest->when && oldest->when >= live->last_seen)
         tell_all_losses(relay, live);
@@ -103,6 +126,12 @@ void relay_tell_losses(struct relay *relay, struct machine_live *live) {
         if (loss->when && loss->when >= live->last_seen)
             tell_loss(relay, live, loss);
     }
+}
+
+void relay_service_withdrawn(struct relay *relay, int64_t machine_id) {
+    reach_check_rights(relay);
+    if (relay->web)
+        web_service_withdrawn(relay->web, machine_id);
 }
 
 void relay_machines_changed(struct relay *relay) {
@@ -114,6 +143,7 @@ void relay_machines_changed(struct relay *relay) {
 void relay_machine_renamed(void *ctx, int64_t machine_id, const char *name) {
     struct relay *relay = ctx;
     struct machine_live *machine = machine_find(relay, machine_id);
+    watch_renamed(relay->watch, machine_id, name);
     if (!machine)
         return;
     (void)str_copy(machine->name, sizeof machine->name, name);

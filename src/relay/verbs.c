@@ -88,27 +88,60 @@ static const char *value_of(char **words, size_t count, size_t *i, const char *o
     return words[++*i];
 }
 
+/* Options without a value, and those whose value is a text; --for is read by itself. */
+static const struct {
+    unsigned bit;
+    const char *option;
+    size_t offset; /* of a bool in the call */
+} flags[] = {
+    {VERB_JSON, "--json", offsetof(struct verb_call, json)},
+    {VERB_ADMIN, "--admin", offsetof(struct verb_call, admin)},
+    {VERB_ALL, "--all", offsetof(struct verb_call, all)},
+    {VERB_FREE, "--free", offsetof(struct verb_call, free)},
+    {VERB_PRIVATE, "--private", offsetof(struct verb_call, is_private)},
+};
+static const struct {
+    unsigned bit;
+    const char *option;
+    size_t offset; /* of a const char * in the call */
+} texts[] = {
+    {VERB_API, "--api", offsetof(struct verb_call, api)},
+    {VERB_NOTE, "--note", offsetof(struct verb_call, note)},
+    {VERB_USER, "--user", offsetof(struct verb_call, user)},
+    {VERB_PRICES, "--machine", offsetof(struct verb_call, prices.machine)},
+    {VERB_PRICES, "--power", offsetof(struct verb_call, prices.power)},
+    {VERB_PRICES, "--cloud", offsetof(struct verb_call, prices.cloud)},
+    {VERB_PRICES, "--since", offsetof(struct verb_call, prices.since)},
+    {VERB_PRICES, "--currency", offsetof(struct verb_call, prices.currency)},
+};
+
+static bool read_flag(struct verb_call *call, const char *word) {
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+        if (call->verb->takes & flags[i].bit && strcmp(word, flags[i].option) == 0) {
+            *(bool *)((char *)call + flags[i].offset) = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool read_text(struct verb_call *call, char **words, size_t count, size_t *at) {
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        const char *value = call->verb->takes & texts[i].bit ? value_of(words, count, at, texts[i].option) : NULL;
+        if (value) {
+            memcpy((char *)call + texts[i].offset, &value, sizeof(value));
+            return true;
+        }
+    }
+    return false;
+}
+
 /* 0: was one; 1: is none of this verb's; VERB_USAGE: has said what is wrong with its value. */
 static int read_option(struct verb_call *call, char **words, size_t count, size_t *i) {
-    unsigned takes = call->verb->takes;
     const char *value;
-    if (takes & VERB_JSON && strcmp(words[*i], "--json") == 0) {
-        call->json = true;
+    if (read_flag(call, words[*i]) || read_text(call, words, count, i))
         return 0;
-    }
-    if (takes & VERB_ADMIN && strcmp(words[*i], "--admin") == 0) {
-        call->admin = true;
-        return 0;
-    }
-    if (takes & VERB_ALL && strcmp(words[*i], "--all") == 0) {
-        call->all = true;
-        return 0;
-    }
-    if (takes & VERB_API && (value = value_of(words, count, i, "--api"))) {
-        call->api = value;
-        return 0;
-    }
-    if (takes & VERB_FOR && (value = value_of(words, count, i, "--for"))) {
+    if (call->verb->takes & VERB_FOR && (value = value_of(words, count, i, "--for"))) {
         if (str_duration(value, &call->duration) == 0 && call->duration > 0)
             return 0;
         verb_say(call, "--for wants a time such as 30m, 24h or 7d, not '%s'", value);

@@ -21,12 +21,17 @@ enum { VERB_DONE = 0, VERB_FAILED = 1, VERB_USAGE = 2 };
 
 /* What a verb takes beside its arguments. */
 enum {
-    VERB_JSON = 1 << 0,  /* --json */
-    VERB_ADMIN = 1 << 1, /* --admin */
-    VERB_FOR = 1 << 2,   /* --for DURATION */
-    VERB_KEY = 1 << 3,   /* the last arguments are a public key: its words are never options */
-    VERB_API = 1 << 4,   /* --api LABEL */
-    VERB_ALL = 1 << 5,   /* --all */
+    VERB_JSON = 1 << 0,    /* --json */
+    VERB_ADMIN = 1 << 1,   /* --admin */
+    VERB_FOR = 1 << 2,     /* --for DURATION */
+    VERB_KEY = 1 << 3,     /* the last arguments are a public key: its words are never options */
+    VERB_API = 1 << 4,     /* --api LABEL */
+    VERB_ALL = 1 << 5,     /* --all */
+    VERB_FREE = 1 << 6,    /* --free */
+    VERB_NOTE = 1 << 7,    /* --note TEXT */
+    VERB_USER = 1 << 8,    /* --user NAME */
+    VERB_PRIVATE = 1 << 9, /* --private */
+    VERB_PRICES = 1 << 10, /* --machine, --power, --cloud, --since, --currency */
 };
 
 struct verb {
@@ -50,9 +55,13 @@ struct verb_call {
     int64_t now;
     char *args[VERB_WORDS_MAX]; /* without verb and options; borrowed words */
     size_t count;
-    bool json, admin, all;
-    const char *api;   /* the label of --api; NULL: not given */
-    uint64_t duration; /* of --for in seconds; 0: not given */
+    bool json, admin, all, free, is_private;
+    const char *api;         /* the label of --api; NULL: not given */
+    const char *note, *user; /* of --note and --user; NULL: not given */
+    struct {
+        const char *machine, *power, *cloud, *since, *currency;
+    } prices; /* NULL: not given */
+    uint64_t duration;       /* of --for in seconds; 0: not given */
     const char *input;
     size_t input_len;
     struct buf *out, *err;
@@ -134,5 +143,21 @@ int verb_machine_rename(struct verb_call *call);
 int verb_machine_remove(struct verb_call *call);
 int verb_grant(struct verb_call *call);
 int verb_revoke(struct verb_call *call);
+int verb_list_free(struct verb_call *call);
+int verb_claim(struct verb_call *call);
+int verb_release(struct verb_call *call);
+int verb_wake(struct verb_call *call);
+int verb_alerts_list(struct verb_call *call);
+int verb_alerts_channels(struct verb_call *call);
+int verb_alerts_add(struct verb_call *call);
+int verb_alerts_remove(struct verb_call *call);
+int verb_alerts_test(struct verb_call *call);
+int verb_alerts_settings(struct verb_call *call);
+int verb_alerts_set(struct verb_call *call);
+int verb_alerts_quiet(struct verb_call *call);
+int verb_pay(struct verb_call *call);
+int verb_price(struct verb_call *call);
+int verb_publish(struct verb_call *call);
+int verb_unpublish(struct verb_call *call);
 
 #endif

@@ -16,6 +16,8 @@ static void say_empty(const struct verb_call *call) {
 
 int verb_list(struct verb_call *call) {
     struct overview overview;
+    if (call->free)
+        return verb_list_free(call);
     int rc = overview_load(&call->verbs->source, &call->subject, &overview);
     if (rc)
         return verb_end(call, rc);

@@ -108,8 +108,13 @@ int web_new(const struct web_config *config, struct web **out) {
     web->open = config->open;
     web->open_ctx = config->open_ctx;
     web->fingerprint = config->fingerprint;
+    web->publish = config->publish;
+    web->publish_ctx = config->publish_ctx;
     web->count = config->count;
     web->count_ctx = config->count_ctx;
+    web->recorder = config->recorder;
+    web->prices = config->prices;
+    web->watch = config->watch;
     web->conn_max = config->max_connections ? config->max_connections : places();
     list_init(&web->fresh);
     list_init(&web->conns);

@@ -3,8 +3,11 @@
 #include <string.h>
 
 #include "sallyport/base/log.h"
+#include "sallyport/domain/jsonline.h"
 #include "sallyport/store/users.h"
 #include "web_conn.h"
+
+#define BODY_DEPTH_MAX 2
 
 /* What follows MACHINE--SERVICE in the address of a service; none where the relay is asked for by its address. */
 static bool add_suffix(const struct web_visit *visit, json_t *object) {
@@ -44,20 +47,29 @@ static void answer_failure(struct web_visit *visit, int rc) {
     web_answer_api_error(visit, 500, "the list could not be made: the relay's log says why");
 }
 
-/* All, or the one called `name`. */
-static int print_machines(struct web_visit *visit, const char *name, struct buf *body) {
+/* All, or (`name`) one. */
+static int load_machines(const struct web_visit *visit, const char *name, struct overview *out) {
     struct policy_subject viewer;
-    struct overview overview;
     const struct overview_source *source = &visit->web->source;
     int rc = store_user_subject(source->store, visit->asker->user.id, &viewer);
     if (rc)
         return rc;
-    rc = name ? overview_load_one(source, &viewer, name, &overview) : overview_load(source, &viewer, &overview);
-    if (!rc) {
-        rc = name ? view_json(&overview.views[0], body) : view_list_json(overview.views, overview.count, body);
-        overview_fini(&overview);
-    }
+    rc = name ? overview_load_one(source, &viewer, name, out) : overview_load(source, &viewer, out);
     policy_subject_fini(&viewer);
+    return rc;
+}
+
+int web_machine(const struct web_visit *visit, const char *name, struct overview *out) {
+    return load_machines(visit, name, out);
+}
+
+static int print_machines(struct web_visit *visit, const char *name, struct buf *body) {
+    struct overview overview;
+    int rc = load_machines(visit, name, &overview);
+    if (rc)
+        return rc;
+    rc = name ? view_json(&overview.views[0], body) : view_list_json(overview.views, overview.count, body);
+    overview_fini(&overview);
     return rc;
 }
 
@@ -78,5 +90,13 @@ void web_api_machines(struct web_visit *visit) {
 }
 
 void web_api_machine(struct web_visit *visit) {
-    answer_machines(visit, visit->rest);
+    answer_machines(visit, visit->part[0]);
+}
+
+int web_read_body(const struct web_visit *visit, struct json_t **out, struct why *why) {
+    const struct page_request *request = visit->request;
+    if (request->body)
+        return jsonline_read((const char *)request->body, request->body_len, BODY_DEPTH_MAX, out, why);
+    why_set(why, "a JSON object is wanted in the body");
+    return SP_EFORMAT;
 }

@@ -114,13 +114,13 @@ void web_api_invite_add(struct web_visit *visit) {
 
 void web_api_invite_remove(struct web_visit *visit) {
     uint64_t id;
-    int rc = str_u64(visit->rest, 1, INT64_MAX, &id) ? SP_ENOENT
-                                                     : store_invite_remove(visit->web->source.store, (int64_t)id);
+    int rc = str_u64(visit->part[0], 1, INT64_MAX, &id) ? SP_ENOENT
+                                                        : store_invite_remove(visit->web->source.store, (int64_t)id);
     if (rc == SP_ENOENT) {
         web_answer_api_error(visit, 404, "there is no such open invite");
         return;
     }
-    web_audit(visit, visit->asker->user.name, "invite remove", visit->rest, rc ? "failed" : "ok", "");
+    web_audit(visit, visit->asker->user.name, "invite remove", visit->part[0], rc ? "failed" : "ok", "");
     if (rc)
         web_answer_api_error(visit, 500, "the invite could not be removed: the relay's log says why");
     else if (page_response_header(visit->response, "Cache-Control", "no-store") == 0)

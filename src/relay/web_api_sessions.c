@@ -51,7 +51,7 @@ void web_api_session_end(struct web_visit *visit) {
     const struct web_viewer *viewer = &visit->asker->viewer;
     struct session session;
     uint64_t id;
-    int rc = str_u64(visit->rest, 1, INT64_MAX, &id) ? SP_ENOENT : 0;
+    int rc = str_u64(visit->part[0], 1, INT64_MAX, &id) ? SP_ENOENT : 0;
     if (!rc)
         rc = store_session_get(store, (int64_t)id, visit->web->now(), WEB_SESSION_IDLE_S, &session);
     if (rc == SP_ENOENT || rc == SP_EEXPIRED || (!rc && session.user.id != viewer->user_id)) {
@@ -60,7 +60,7 @@ void web_api_session_end(struct web_visit *visit) {
     }
     if (!rc)
         rc = store_session_remove(store, session.id);
-    answer_ended(visit, rc, "session remove", visit->rest, !rc && session.id == viewer->session_id);
+    answer_ended(visit, rc, "session remove", visit->part[0], !rc && session.id == viewer->session_id);
 }
 
 /* A token is no session: there is nothing to log out of. */

@@ -17,26 +17,49 @@
     extern const uint8_t web_##name[], web_##name##_end[]
 
 ASSET(index_html, "index.html");
+ASSET(machine_html, "machine.html");
+ASSET(alerts_html, "alerts.html");
 ASSET(login_html, "login.html");
 ASSET(error_html, "error.html");
 ASSET(style_css, "style.css");
+ASSET(detail_css, "detail.css");
 ASSET(api_js, "api.js");
+ASSET(alerts_js, "alerts.js");
 ASSET(app_js, "app.js");
+ASSET(channels_js, "channels.js");
+ASSET(chart_js, "chart.js");
 ASSET(choice_js, "choice.js");
+ASSET(claims_js, "claims.js");
+ASSET(condition_js, "condition.js");
 ASSET(copy_js, "copy.js");
 ASSET(dialog_js, "dialog.js");
 ASSET(dom_js, "dom.js");
+ASSET(gpu_blocks_js, "gpu_blocks.js");
+ASSET(gpus_js, "gpus.js");
+ASSET(history_js, "history.js");
 ASSET(invite_js, "invite.js");
+ASSET(lists_js, "lists.js");
 ASSET(live_js, "live.js");
+ASSET(machine_js, "machine.js");
 ASSET(machines_js, "machines.js");
+ASSET(meter_js, "meter.js");
 ASSET(news_js, "news.js");
+ASSET(pay_js, "pay.js");
+ASSET(quiet_js, "quiet.js");
 ASSET(reach_js, "reach.js");
+ASSET(services_js, "services.js");
 ASSET(sessions_js, "sessions.js");
+ASSET(settings_js, "settings.js");
+ASSET(shell_js, "shell.js");
+ASSET(table_js, "table.js");
 ASSET(text_js, "text.js");
+ASSET(uplot_js, "vendor/uplot/uPlot.iife.min.js");
+ASSET(uplot_css, "vendor/uplot/uPlot.min.css");
 ASSET(icon_svg, "icon.svg");
 ASSET(openapi_json, "openapi.json");
 
 #define JAVASCRIPT "text/javascript; charset=utf-8"
+#define STYLE "text/css; charset=utf-8"
 
 struct asset {
     const char *name, *type;
@@ -44,20 +67,40 @@ struct asset {
 };
 
 static const struct asset assets[WEB_ASSETS] = {
-    {"style.css", "text/css; charset=utf-8", web_style_css, web_style_css_end},
+    {"style.css", STYLE, web_style_css, web_style_css_end},
+    {"detail.css", STYLE, web_detail_css, web_detail_css_end},
     {"api.js", JAVASCRIPT, web_api_js, web_api_js_end},
+    {"alerts.js", JAVASCRIPT, web_alerts_js, web_alerts_js_end},
     {"app.js", JAVASCRIPT, web_app_js, web_app_js_end},
+    {"channels.js", JAVASCRIPT, web_channels_js, web_channels_js_end},
+    {"chart.js", JAVASCRIPT, web_chart_js, web_chart_js_end},
     {"choice.js", JAVASCRIPT, web_choice_js, web_choice_js_end},
+    {"claims.js", JAVASCRIPT, web_claims_js, web_claims_js_end},
+    {"condition.js", JAVASCRIPT, web_condition_js, web_condition_js_end},
     {"copy.js", JAVASCRIPT, web_copy_js, web_copy_js_end},
     {"dialog.js", JAVASCRIPT, web_dialog_js, web_dialog_js_end},
     {"dom.js", JAVASCRIPT, web_dom_js, web_dom_js_end},
+    {"gpu_blocks.js", JAVASCRIPT, web_gpu_blocks_js, web_gpu_blocks_js_end},
+    {"gpus.js", JAVASCRIPT, web_gpus_js, web_gpus_js_end},
+    {"history.js", JAVASCRIPT, web_history_js, web_history_js_end},
     {"invite.js", JAVASCRIPT, web_invite_js, web_invite_js_end},
+    {"lists.js", JAVASCRIPT, web_lists_js, web_lists_js_end},
     {"live.js", JAVASCRIPT, web_live_js, web_live_js_end},
+    {"machine.js", JAVASCRIPT, web_machine_js, web_machine_js_end},
     {"machines.js", JAVASCRIPT, web_machines_js, web_machines_js_end},
+    {"meter.js", JAVASCRIPT, web_meter_js, web_meter_js_end},
     {"news.js", JAVASCRIPT, web_news_js, web_news_js_end},
+    {"pay.js", JAVASCRIPT, web_pay_js, web_pay_js_end},
+    {"quiet.js", JAVASCRIPT, web_quiet_js, web_quiet_js_end},
     {"reach.js", JAVASCRIPT, web_reach_js, web_reach_js_end},
+    {"services.js", JAVASCRIPT, web_services_js, web_services_js_end},
     {"sessions.js", JAVASCRIPT, web_sessions_js, web_sessions_js_end},
+    {"settings.js", JAVASCRIPT, web_settings_js, web_settings_js_end},
+    {"shell.js", JAVASCRIPT, web_shell_js, web_shell_js_end},
+    {"table.js", JAVASCRIPT, web_table_js, web_table_js_end},
     {"text.js", JAVASCRIPT, web_text_js, web_text_js_end},
+    {"uPlot.iife.min.js", JAVASCRIPT, web_uplot_js, web_uplot_js_end},
+    {"uPlot.min.css", STYLE, web_uplot_css, web_uplot_css_end},
     {"icon.svg", "image/svg+xml", web_icon_svg, web_icon_svg_end},
 };
 
@@ -110,13 +153,25 @@ void web_answer_asset(struct web_visit *visit) {
     response->fixed_len = asset.len;
 }
 
-void web_answer_index(struct web_visit *visit) {
+static void answer_page(struct web_visit *visit, const uint8_t *start, const uint8_t *end) {
     if (page_response_header(visit->response, "Cache-Control", "no-store") == 0) {
         visit->response->status = 200;
         visit->response->type = "text/html; charset=utf-8";
-        visit->response->fixed = web_index_html;
-        visit->response->fixed_len = (size_t)(web_index_html_end - web_index_html);
+        visit->response->fixed = start;
+        visit->response->fixed_len = (size_t)(end - start);
     }
+}
+
+void web_answer_index(struct web_visit *visit) {
+    answer_page(visit, web_index_html, web_index_html_end);
+}
+
+void web_answer_machine(struct web_visit *visit) {
+    answer_page(visit, web_machine_html, web_machine_html_end);
+}
+
+void web_answer_alerts(struct web_visit *visit) {
+    answer_page(visit, web_alerts_html, web_alerts_html_end);
 }
 
 void web_api_openapi(struct web_visit *visit) {

@@ -27,30 +27,9 @@ bool web_hop_is_path(const char *path) {
     return true;
 }
 
-static int unhex(char c) {
-    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-    const char *at = c ? strchr(digits, c) : NULL;
-    return at ? (int)(at - digits) % 16 : -1;
-}
-
 /* The parameter `to` of a query, decoded; "/" when there is none that may be used. */
 static void query_to(const char *query, size_t len, char to[static PATH_SIZE]) {
-    size_t n = 0;
-    bool good = len > 3 && memcmp(query, "to=", 3) == 0;
-    for (size_t i = 3; good && i < len && query[i] != '&'; i++) {
-        char c = query[i];
-        if (c == '%') {
-            int high = i + 2 < len ? unhex(query[i + 1]) : -1, low = high >= 0 ? unhex(query[i + 2]) : -1;
-            good = low >= 0;
-            c = (char)(high * 16 + low);
-            i += 2;
-        }
-        good = good && c && n + 1 < PATH_SIZE;
-        if (good)
-            to[n++] = c;
-    }
-    to[n] = '\0';
-    if (!good || !web_hop_is_path(to))
+    if (web_query(query, len, "to", to, PATH_SIZE) || !web_hop_is_path(to))
         memcpy(to, "/", 2);
 }
 
@@ -76,17 +55,6 @@ int web_hop_url(const char *relay_origin, const char *machine, const char *servi
     if (n < WEB_URL_SIZE && escaped[0] && len <= PAGES_PATH_MAX)
         n += snprintf(to + n, WEB_URL_SIZE - (size_t)n, "?to=%s", escaped);
     return n < WEB_URL_SIZE ? 0 : SP_ETOOBIG;
-}
-
-/* "MACHINE/SERVICE" in two names. */
-static int split_path(const char *path, char machine[static SP_NAME_SIZE], char service[static SP_NAME_SIZE]) {
-    const char *slash = strchr(path, '/');
-    size_t len = slash ? (size_t)(slash - path) : SP_NAME_SIZE;
-    if (len >= SP_NAME_SIZE || str_copy(service, SP_NAME_SIZE, slash + 1))
-        return SP_ENOENT;
-    memcpy(machine, path, len);
-    machine[len] = '\0';
-    return service_name_check(service, NULL) ? SP_ENOENT : 0;
 }
 
 /* The machine, if this user may reach that service of it; else as if there were none. */
@@ -137,7 +105,8 @@ void web_hop_after_login(struct web_visit *visit) {
 void web_hop_open(struct web_visit *visit) {
     struct web *web = visit->web;
     const struct page_request *request = visit->request;
-    char machine_name[SP_NAME_SIZE], service[SP_NAME_SIZE], code[SECRET_TOKEN_LEN + 1], to[PATH_SIZE];
+    const char *service = visit->part[1];
+    char code[SECRET_TOKEN_LEN + 1], to[PATH_SIZE];
     char origin[WEB_ORIGIN_SIZE], url[WEB_URL_SIZE], escaped[PATH_SIZE * 3];
     struct session session;
     struct machine machine;
@@ -150,8 +119,7 @@ void web_hop_open(struct web_visit *visit) {
         ask_login(visit);
         return;
     }
-    if (split_path(visit->rest, machine_name, service) ||
-        find_machine(web, &session, machine_name, service, &machine)) {
+    if (service_name_check(service, NULL) || find_machine(web, &session, visit->part[0], service, &machine)) {
         web_answer_error(visit, 404, "Nothing here for you",
                          "There is no such service on a machine that you may reach. An admin can grant it.");
         return;

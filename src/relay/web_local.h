@@ -10,10 +10,11 @@
 #include "sallyport/wire/pages.h"
 #include "sallyport/wire/tls.h"
 
-#define WEB_ASSETS 15
+#define WEB_ASSETS 35
 #define WEB_ETAG_SIZE 35 /* 32 hex digits in quotes */
 #define WEB_COMMAND_SIZE 320
 #define WEB_SAID_MAX 128
+#define WEB_PARTS_MAX 3 /* {name}s in a route */
 #define WEB_SAID_SIZE 192
 
 struct json_t;
@@ -52,6 +53,12 @@ struct web {
     struct web_said said[WEB_SAID_MAX];                   /* the oldest gives way */
     void (*count)(void *ctx, struct relay_counters *out); /* may be NULL */
     void *count_ctx;
+    int (*publish)(void *ctx, const struct machine *machine, const char *service, bool published,
+                   struct why *why); /* may be NULL */
+    void *publish_ctx;
+    struct watch *watch;
+    struct recorder *recorder;    /* NULL: there is none */
+    struct prices *const *prices; /* NULL: there are none */
     int64_t started;
 };
 
@@ -62,8 +69,9 @@ struct web_visit {
     struct page_response *response;
     const char *authority; /* the one of ours that was asked for, and how browsers write it as an origin */
     const char *origin;
-    const char *rest;        /* what of the path the {name}s of the route stand for; "" for none */
-    struct web_asker *asker; /* who asks, where the route wants to know; else NULL */
+    const char *part[WEB_PARTS_MAX]; /* what of the path the {name}s of the route stand for, not decoded; then "" */
+    char path[PAGES_PATH_MAX + 1];   /* where they lie */
+    struct web_asker *asker;         /* who asks, where the route wants to know; else NULL */
 };
 
 /* web_routes.c: the handler of all pages; ctx is struct web. */
@@ -71,6 +79,15 @@ void web_handle(void *ctx, const struct page_request *request, struct page_respo
 /* The fields that every answer of ours carries, for one that does not go by the pages: each with its CRLF. 0 or
  * SP_ENOMEM. */
 int web_fixed_fields(const struct web *web, struct buf *head);
+
+/* web_path.c: does the request's path fit this one, each {name} in it standing for one part? Then visit->part is set. */
+bool web_path_match(struct web_visit *visit, const char *pattern);
+
+/* web_query.c: the first value of that name in a query, decoded. 0; SP_ENOENT: there is none; SP_EFORMAT: it does not fit,
+ * or is no clean text. */
+int web_query(const char *query, size_t len, const char *name, char *to, size_t size);
+/* The same as a time: RFC 3339 in UTC, a day, or UTC seconds. */
+int web_query_time(const char *query, const char *name, int64_t *out);
 
 /* web_answer.c: the kinds of answers. Each sets status, type, body and caching; out of memory it leaves status 500. */
 void web_answer_body(struct web_visit *visit, unsigned status, const char *type, struct buf *body); /* takes it over */
@@ -96,7 +113,10 @@ struct web_asset {
 /* By its bare name: "style.css". The pages themselves are not among them. */
 bool web_asset_find(const struct web *web, const char *name, struct web_asset *out);
 void web_answer_asset(struct web_visit *visit); /* for a path that begins with /assets/ */
+/* The pages themselves, for those who are logged in. */
 void web_answer_index(struct web_visit *visit);
+void web_answer_machine(struct web_visit *visit);
+void web_answer_alerts(struct web_visit *visit);
 /* Fills `{{NAME}}` places of a page from name and value pairs; values are escaped. 0 or SP_ENOMEM. Both pages want
  * `title`, `text` and `assets`, the path without its last slash below which the browser finds the assets: "/assets".
  * The login page wants `command`, the error page `link` and `link_text`, the way on. */
@@ -156,6 +176,12 @@ bool web_is_own_page(const struct web_visit *visit);
 void web_audit(struct web_visit *visit, const char *actor, const char *action, const char *object, const char *outcome,
                const char *detail);
 
+/* web_api.c: the body as a new JSON object (the caller's). SP_EFORMAT, SP_ETOOBIG with why. */
+int web_read_body(const struct web_visit *visit, struct json_t **out, struct why *why);
+/* web_api.c: the machine of that name, narrowed to who asks; overview_fini frees. SP_ENOENT: none that he may see; SP_ENOMEM,
+ * SP_ESYS. */
+int web_machine(const struct web_visit *visit, const char *name, struct overview *out);
+
 /* The answers of /api/v1, each in the file beside it; visit->asker is set. */
 void web_api_me(struct web_visit *visit); /* web_api.c */
 void web_api_machines(struct web_visit *visit);
@@ -168,6 +194,23 @@ void web_api_logout_everywhere(struct web_visit *visit);
 void web_api_invites(struct web_visit *visit); /* web_api_invites.c */
 void web_api_invite_add(struct web_visit *visit);
 void web_api_invite_remove(struct web_visit *visit);
+void web_api_service_publish(struct web_visit *visit); /* web_api_services.c */
+void web_api_service_unpublish(struct web_visit *visit);
+void web_api_claim_add(struct web_visit *visit); /* web_api_claims.c */
+void web_api_claim_remove(struct web_visit *visit);
+void web_api_wake(struct web_visit *visit);
+void web_api_alerts(struct web_visit *visit); /* web_api_alerts.c */
+void web_api_channels(struct web_visit *visit);
+void web_api_channel_add(struct web_visit *visit);
+void web_api_channel_remove(struct web_visit *visit);
+void web_api_channel_test(struct web_visit *visit);
+void web_api_alert_settings(struct web_visit *visit);
+void web_api_alert_set(struct web_visit *visit);
+void web_api_quiet(struct web_visit *visit);
+void web_api_quiet_set(struct web_visit *visit);
+void web_api_history(struct web_visit *visit); /* web_api_history.c */
+void web_api_pay(struct web_visit *visit);     /* web_api_pay.c */
+void web_api_pay_put(struct web_visit *visit);
 void web_metrics(struct web_visit *visit); /* web_metrics.c */
 
 /* web_audit.c: one more row. What was not written is in the log. */

@@ -22,12 +22,25 @@ static void answer_health(struct web_visit *visit) {
     web_answer_text(visit, 200, "ok");
 }
 
-static void answer_home(struct web_visit *visit) {
+/* A page of ours; who is not logged in is asked to, at the same address. */
+static void answer_page(struct web_visit *visit, void (*page)(struct web_visit *visit)) {
     struct session session;
     if (web_session_find(visit, &session))
         web_answer_login(visit, 200, "Log in", "The relay knows you by your SSH key. Ask it for a link:");
     else
-        web_answer_index(visit);
+        page(visit);
+}
+
+static void answer_home(struct web_visit *visit) {
+    answer_page(visit, web_answer_index);
+}
+
+static void answer_machine(struct web_visit *visit) {
+    answer_page(visit, web_answer_machine);
+}
+
+static void answer_alerts(struct web_visit *visit) {
+    answer_page(visit, web_answer_alerts);
 }
 
 /* GET is answered by web_events.c, and never gets here. */
@@ -44,13 +57,15 @@ enum {
 
 struct web_route {
     const char *method; /* GET means HEAD, too */
-    const char *path;   /* each {name} at its end stands for one part of a path */
+    const char *path;   /* each {name} stands for one part of a path, the n-th is visit->part[n] */
     int who;
     void (*answer)(struct web_visit *visit);
 };
 
 static const struct web_route routes[] = {
     {"GET", "/", FOR_ANYONE, answer_home},
+    {"GET", "/machines/{name}", FOR_ANYONE, answer_machine},
+    {"GET", "/alerts", FOR_ANYONE, answer_alerts},
     {"GET", "/login/{code}", FOR_ANYONE, web_session_login},
     {"GET", "/assets/{file}", FOR_ANYONE, web_answer_asset},
     {"GET", "/open/{machine}/{service}", FOR_ANYONE, web_hop_open},
@@ -60,9 +75,26 @@ static const struct web_route routes[] = {
     {"GET", "/api/v1/me", FOR_USERS, web_api_me},
     {"GET", "/api/v1/machines", FOR_USERS, web_api_machines},
     {"GET", "/api/v1/machines/{name}", FOR_USERS, web_api_machine},
+    {"GET", "/api/v1/machines/{name}/history", FOR_USERS, web_api_history},
+    {"GET", "/api/v1/machines/{name}/pay", FOR_USERS, web_api_pay},
+    {"PUT", "/api/v1/machines/{name}/pay", FOR_ADMINS, web_api_pay_put},
+    {"POST", "/api/v1/machines/{name}/services/{service}", FOR_ADMINS, web_api_service_publish},
+    {"DELETE", "/api/v1/machines/{name}/services/{service}", FOR_ADMINS, web_api_service_unpublish},
     {"GET", "/api/v1/events", FOR_USERS, answer_events_head},
     {"GET", "/api/v1/sessions", FOR_USERS, web_api_sessions},
     {"DELETE", "/api/v1/sessions/{id}", FOR_USERS, web_api_session_end},
+    {"POST", "/api/v1/machines/{name}/claims", FOR_USERS, web_api_claim_add},
+    {"DELETE", "/api/v1/machines/{name}/claims/{gpu}", FOR_USERS, web_api_claim_remove},
+    {"POST", "/api/v1/machines/{name}/wake", FOR_USERS, web_api_wake},
+    {"GET", "/api/v1/alerts", FOR_USERS, web_api_alerts},
+    {"GET", "/api/v1/alerts/channels", FOR_USERS, web_api_channels},
+    {"POST", "/api/v1/alerts/channels", FOR_USERS, web_api_channel_add},
+    {"DELETE", "/api/v1/alerts/channels/{id}", FOR_USERS, web_api_channel_remove},
+    {"POST", "/api/v1/alerts/channels/{id}/test", FOR_USERS, web_api_channel_test},
+    {"GET", "/api/v1/alerts/settings", FOR_USERS, web_api_alert_settings},
+    {"PUT", "/api/v1/alerts/settings", FOR_ADMINS, web_api_alert_set},
+    {"GET", "/api/v1/alerts/quiet", FOR_USERS, web_api_quiet},
+    {"PUT", "/api/v1/alerts/quiet", FOR_USERS, web_api_quiet_set},
     {"POST", "/api/v1/logout", FOR_USERS, web_api_logout},
     {"POST", "/api/v1/logout-everywhere", FOR_USERS, web_api_logout_everywhere},
     {"GET", "/api/v1/invites", FOR_ADMINS, web_api_invites},
@@ -70,33 +102,14 @@ static const struct web_route routes[] = {
     {"DELETE", "/api/v1/invites/{id}", FOR_ADMINS, web_api_invite_remove},
 };
 
-static size_t count_slashes(const char *text) {
-    size_t n = 0;
-    for (; *text; text++)
-        n += *text == '/';
-    return n;
-}
-
-/* What of `path` stands for the {name}s of the route, "" when it has none; NULL: another path. */
-static const char *route_match(const struct web_route *route, const char *path) {
-    size_t len = strcspn(route->path, "{");
-    if (!route->path[len])
-        return strcmp(path, route->path) == 0 ? path + len : NULL;
-    bool same = strncmp(path, route->path, len) == 0 && count_slashes(path + len) == count_slashes(route->path + len);
-    return same ? path + len : NULL;
-}
-
 /* The route for this request; NULL: none. `allowed` gets the methods that the path takes, "" when it is none of ours. */
 static const struct web_route *route_find(const char *method, struct web_visit *visit, char *allowed, size_t size) {
     allowed[0] = '\0';
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-        const char *rest = route_match(&routes[i], visit->request->path);
-        if (!rest)
+        if (!web_path_match(visit, routes[i].path))
             continue;
-        if (strcmp(method, routes[i].method) == 0) {
-            visit->rest = rest;
+        if (strcmp(method, routes[i].method) == 0)
             return &routes[i];
-        }
         size_t used = strlen(allowed);
         snprintf(allowed + used, size - used, "%s%s", used ? ", " : "",
                  strcmp(routes[i].method, "GET") == 0 ? "GET, HEAD" : routes[i].method);
@@ -212,7 +225,7 @@ static void answer_refused(struct web_visit *visit, unsigned status) {
 }
 
 void web_handle(void *ctx, const struct page_request *request, struct page_response *response) {
-    struct web_visit visit = {.web = ctx, .request = request, .response = response, .rest = ""};
+    struct web_visit visit = {.web = ctx, .request = request, .response = response};
     struct web_host host;
     if (add_fixed_headers(&visit))
         return;

@@ -59,6 +59,29 @@ static void refuse_offline(struct web_conn *conn) {
     web_refuse(conn, 503, "This machine is offline", text, conn->host.origin, "Try again");
 }
 
+void web_service_withdrawn(struct web *web, int64_t machine_id) {
+    struct machine_view view = {.machine_id = machine_id};
+    struct list *node, *tmp;
+    if (web->source.view(web->source.ctx, machine_id, &view))
+        return;
+    list_foreach (node, tmp, &web->conns) {
+        struct web_conn *conn = list_item(node, struct web_conn, link);
+        const struct service *service = service_find(view.services, view.service_count, conn->access.service_name);
+        if (conn->target == WEB_TARGET_SERVICE && conn->upstream_machine == machine_id && service && service->found)
+            web_conn_end(conn);
+    }
+}
+
+static void refuse_found(struct web_conn *conn) {
+    char text[TEXT_SIZE];
+    snprintf(text, sizeof(text),
+             "%s has found %s, but it is not published. An admin can publish it: on the relay's page, or with "
+             "ssh -p %u NAME@%s publish %s %s",
+             conn->host.machine, conn->host.service, conn->web->port, conn->web->hosts[0], conn->host.machine,
+             conn->host.service);
+    web_refuse(conn, 403, "This service is not published", text, conn->host.origin, "Try again");
+}
+
 /* The service as the machine offers it now; NULL when it was answered that there is none to be had. */
 static const struct service *find_service(struct web_conn *conn) {
     struct machine_view view = {.machine_id = conn->access.machine_id, .name = conn->host.machine};
@@ -69,6 +92,10 @@ static const struct service *find_service(struct web_conn *conn) {
         return NULL;
     }
     const struct service *service = service_find(view.services, view.service_count, conn->host.service);
+    if (service && service->found) {
+        refuse_found(conn);
+        return NULL;
+    }
     if (!service || !service->up) {
         snprintf(text, sizeof(text), "%s is online, but its service %s is not running at the moment.",
                  conn->host.machine, conn->host.service);

@@ -37,7 +37,7 @@ static bool is_glance(const struct page_request *request) {
 }
 
 void web_session_login(struct web_visit *visit) {
-    const char *code = visit->rest;
+    const char *code = visit->part[0];
     uint8_t hash[DIGEST_SIZE];
     struct user user;
     struct why why = {""};

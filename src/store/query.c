@@ -55,6 +55,11 @@ void query_int(struct query *query, int64_t value) {
         bound(query, sqlite3_bind_int64(query->statement, ++query->bound, value));
 }
 
+void query_real(struct query *query, double value) {
+    if (!query->rc)
+        bound(query, sqlite3_bind_double(query->statement, ++query->bound, value));
+}
+
 void query_text(struct query *query, const char *value) {
     if (!query->rc)
         bound(query, sqlite3_bind_text(query->statement, ++query->bound, value ? value : "", -1, SQLITE_STATIC));
@@ -90,6 +95,10 @@ bool query_row(struct query *query) {
 
 int64_t query_get_int(struct query *query, int column) {
     return sqlite3_column_int64(query->statement, column);
+}
+
+double query_get_real(struct query *query, int column) {
+    return sqlite3_column_double(query->statement, column);
 }
 
 void query_get_text(struct query *query, int column, char *to, size_t size) {

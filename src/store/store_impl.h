@@ -13,14 +13,31 @@
 
 /* Every statement of the store has a place here: it is prepared at its first use and kept. */
 enum statement {
+    STATEMENT_ALERT_ADD,
+    STATEMENT_ALERT_BOUND,
+    STATEMENT_ALERT_LIST_ON,
+    STATEMENT_ALERT_LIST_PAST,
+    STATEMENT_ALERT_OFF,
+    STATEMENT_ALERT_TIDY,
     STATEMENT_AUDIT_ADD,
     STATEMENT_AUDIT_LIST,
     STATEMENT_AUDIT_TRIM,
     STATEMENT_BEGIN,
+    STATEMENT_CHANNEL_ADD,
+    STATEMENT_CHANNEL_COUNT,
+    STATEMENT_CHANNEL_GET,
+    STATEMENT_CHANNEL_LIST,
+    STATEMENT_CHANNEL_REMOVE,
+    STATEMENT_CHANNEL_WENT,
+    STATEMENT_CLAIM_LIST,
+    STATEMENT_CLAIM_PUT,
+    STATEMENT_CLAIM_REMOVE,
     STATEMENT_COMMIT,
     STATEMENT_GRANT_ADD,
     STATEMENT_GRANT_LIST,
     STATEMENT_GRANT_REMOVE,
+    STATEMENT_HOME_LIST,
+    STATEMENT_HOME_PUT,
     STATEMENT_INVITE_ADD,
     STATEMENT_INVITE_FIND,
     STATEMENT_INVITE_LIST,
@@ -47,6 +64,22 @@ enum statement {
     STATEMENT_MACHINE_REMOVE,
     STATEMENT_MACHINE_RENAME,
     STATEMENT_MACHINE_SEEN,
+    STATEMENT_NETWORK_ADD,
+    STATEMENT_NETWORK_REMOVE,
+    STATEMENT_NOTICE_ADD,
+    STATEMENT_NOTICE_COUNT,
+    STATEMENT_NOTICE_DUE,
+    STATEMENT_NOTICE_FULL,
+    STATEMENT_NOTICE_HOUR,
+    STATEMENT_NOTICE_LATER,
+    STATEMENT_NOTICE_REMOVE,
+    STATEMENT_NOTICE_TOLD,
+    STATEMENT_QUIET_CHANGED,
+    STATEMENT_QUIET_GET,
+    STATEMENT_QUIET_PUT,
+    STATEMENT_QUIET_REMOVE,
+    STATEMENT_PRICE_GET,
+    STATEMENT_PRICE_PUT,
     STATEMENT_ROLLBACK,
     STATEMENT_SERVICE_SESSION_ADD,
     STATEMENT_SERVICE_SESSION_FIND,
@@ -59,6 +92,9 @@ enum statement {
     STATEMENT_SESSION_TIDY,
     STATEMENT_SESSION_TOUCH,
     STATEMENT_SESSION_TRIM,
+    STATEMENT_SETTING_LIST,
+    STATEMENT_SETTING_PUT,
+    STATEMENT_SETTING_REMOVE,
     STATEMENT_TOKEN_ADD,
     STATEMENT_TOKEN_COUNT,
     STATEMENT_TOKEN_FIND,
@@ -99,11 +135,13 @@ struct query {
 void query_begin(struct query *query, struct store *store, enum statement which, const char *sql);
 /* Bind the next parameter; texts and blobs must live until query_end. NULL text is "". */
 void query_int(struct query *query, int64_t value);
+void query_real(struct query *query, double value); /* NAN is NULL */
 void query_text(struct query *query, const char *value);
 void query_blob(struct query *query, const void *bytes, size_t n);
 /* True: a row is there. False: no more, or a failure. A broken UNIQUE is SP_EEXIST, a broken reference SP_ENOENT. */
 bool query_row(struct query *query);
 int64_t query_get_int(struct query *query, int column);
+double query_get_real(struct query *query, int column);
 /* Cut off, never in the middle of a character, when it does not fit. */
 void query_get_text(struct query *query, int column, char *to, size_t size);
 bool query_is_null(struct query *query, int column);

@@ -1,16 +1,15 @@
 #include "sallyport/wire/portmap.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "portmap_local.h"
+#include "sallyport/base/helper.h"
 
 /* A child and the request that it answers. `done` is NULL when nobody waits for it any more: it was killed then, and
  * what is left to do is to reap it. */
@@ -96,65 +95,28 @@ static void portmap_late(void *ctx) {
     done(done_ctx, &result);
 }
 
-/* In the child, after fork: only what is safe there. Its standard error is thrown away: the libraries complain on it,
- * and without one they would complain to whatever socket gets the number. */
-static void portmap_exec(int socket_fd, int nowhere) {
-    static char name[] = "sallyport-agent", verb[] = "portmap-worker";
-    char *const argv[] = {name, verb, NULL};
-    char *const environment[] = {NULL};
-    sigset_t none;
-    if (sigemptyset(&none) != 0 || sigprocmask(SIG_SETMASK, &none, NULL) != 0)
-        _exit(127);
-    /* Away from 0 to 2 first, where they may lie already. */
-    int from = fcntl(socket_fd, F_DUPFD_CLOEXEC, 3), waste = fcntl(nowhere, F_DUPFD_CLOEXEC, 3);
-    if (from < 0 || waste < 0 || dup2(from, 0) < 0 || dup2(from, 1) < 0 || dup2(waste, 2) < 0 ||
-        close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
-        _exit(127);
-    execve("/proc/self/exe", argv, environment);
-    _exit(127);
-}
-
-/* Starts the child with its request. *ours and *pidfd belong to the caller. */
-static int portmap_spawn(const struct portmap_message *message, int *ours, pid_t *pid, int *pidfd) {
-    int pair[2];
-    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    if (nowhere < 0)
-        return SP_ESYS;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
-        (void)close(nowhere);
+/* Starts the child with its request; both are undone on failure. */
+static int portmap_spawn(const struct portmap_message *message, struct helper *child) {
+    struct helper helper;
+    int rc = helper_start("portmap-worker", NULL, NULL, &helper);
+    if (rc != 0)
+        return rc;
+    if (send(helper.socket, message, sizeof *message, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)sizeof *message) {
+        helper_stop(&helper);
         return SP_ESYS;
     }
-    int rc =
-        send(pair[0], message, sizeof *message, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof *message ? 0 : SP_ESYS;
-    pid_t child = rc == 0 ? fork() : -1;
-    if (child == 0)
-        portmap_exec(pair[1], nowhere);
-    int watch = child > 0 ? pidfd_open(child, 0) : -1;
-    if (child > 0 && watch < 0) {
-        (void)kill(child, SIGKILL);
-        (void)waitpid(child, NULL, 0);
-    }
-    (void)close(nowhere);
-    (void)close(pair[1]);
-    if (watch < 0) {
-        (void)close(pair[0]);
-        return SP_ESYS;
-    }
-    *ours = pair[0];
-    *pid = child;
-    *pidfd = watch;
+    *child = helper;
     return 0;
 }
 
 int portmap_start(struct loop *loop, const struct portmap_request *request, uint64_t deadline_ms,
                   void (*done)(void *ctx, const struct portmap_result *result), void *ctx, struct portmap **out) {
     struct portmap_message message;
-    int pidfd;
+    struct helper child;
     struct portmap *portmap = calloc(1, sizeof *portmap);
     if (!portmap)
         return SP_ENOMEM;
     portmap->request = *request;
-    portmap->socket = -1;
     portmap->done = done;
     portmap->ctx = ctx;
     loop_fd_init(&portmap->exited);
@@ -162,22 +124,22 @@ int portmap_start(struct loop *loop, const struct portmap_request *request, uint
     memset(&message, 0, sizeof message);
     message.deadline_ms = deadline_ms < UINT32_MAX ? (uint32_t)deadline_ms : UINT32_MAX;
     message.request = *request;
-    int rc = portmap_spawn(&message, &portmap->socket, &portmap->pid, &pidfd);
+    int rc = portmap_spawn(&message, &child);
     if (rc != 0) {
         free(portmap);
         return rc;
     }
-    rc = loop_fd_add(loop, &portmap->exited, pidfd, EPOLLIN, portmap_exited, portmap);
+    rc = loop_fd_add(loop, &portmap->exited, child.pidfd, EPOLLIN, portmap_exited, portmap);
     if (rc == 0)
         rc = loop_timer_set(&portmap->deadline, deadline_ms);
     if (rc != 0) {
-        (void)kill(portmap->pid, SIGKILL);
-        (void)waitpid(portmap->pid, NULL, 0);
-        if (portmap->exited.fd < 0)
-            (void)close(pidfd);
-        portmap_free(portmap);
+        loop_fd_remove(&portmap->exited);
+        helper_stop(&child);
+        free(portmap);
         return rc;
     }
+    portmap->pid = child.pid;
+    portmap->socket = child.socket;
     *out = portmap;
     return 0;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "sallyport/base/buf.h"
+#include "splice_pace.h"
 
 /* A pipe costs system calls to make and two descriptors to keep; for a few bytes copying is as quick, and takes a call
  * less, since recv tells that there is no more. So each direction copies until a read fills its space, and again when
@@ -17,9 +18,10 @@
 enum {
     COPY_SIZE = 32768,
     PIPE_SIZE = 262144,
-    FEW = 4096, /* so little through the pipe ... */
-    TIMES = 8,  /* ... so often in a row: it is given back */
-    STEPS = 16  /* in one direction; then others have their turn */
+    FEW = 4096,   /* so little through the pipe ... */
+    TIMES = 8,    /* ... so often in a row: it is given back */
+    STEPS = 16,   /* in one direction; then others have their turn */
+    WORTH = 65536 /* less through the pipe while bytes are gathered: the next tick is soon enough for what is behind */
 };
 
 /* One direction. */
@@ -42,6 +44,7 @@ struct half {
 struct splice {
     struct loop_fd watch[2];
     struct loop_task task;
+    struct splice_pace pace;
     struct half halves[2]; /* from a, from b */
     bool failed;           /* ends as soon as what has come is carried */
     bool over;
@@ -116,6 +119,8 @@ static void half_fill(struct half *half) {
     half->much = half->few < TIMES;
     half->held = (size_t)n;
     half->taken += half->held;
+    if (n < WORTH && splice_pace_gathers(&half->splice->pace))
+        half->readable = half->hung_up;
 }
 
 static void half_copy(struct half *half) {
@@ -176,10 +181,20 @@ static void splice_run(struct splice *splice) {
     bool more = half_run(a);
     more = half_run(b) || more;
     bool failed = splice->failed || a->broken || b->broken;
-    if ((a->told_end && b->told_end) || (failed && !more))
+    if ((a->told_end && b->told_end) || (failed && !more)) {
         splice_close(splice);
-    else if (more)
+        return;
+    }
+    splice_pace_note(&splice->pace, a->taken + b->taken);
+    if (more)
         loop_task_post(&splice->task);
+}
+
+/* While bytes are gathered, each turn serves both directions, so that the few of one do not cost a turn of their own. */
+static void splice_due(void *ctx) {
+    struct splice *splice = ctx;
+    splice->halves[0].readable = splice->halves[1].readable = true;
+    splice_run(splice);
 }
 
 static void splice_ready(void *ctx, uint32_t events) {
@@ -194,7 +209,10 @@ static void splice_ready(void *ctx, uint32_t events) {
         other->writable = true;
     if (events & EPOLLERR)
         splice->failed = true;
-    splice_run(splice);
+    if (splice_pace_gathers(&splice->pace))
+        splice_due(splice);
+    else
+        splice_run(splice);
 }
 
 static void splice_task(void *ctx) {
@@ -227,6 +245,7 @@ int splice_new(struct loop *loop, int a, int b, void (*done)(void *ctx), void *c
     splice->done = done;
     splice->ctx = ctx;
     loop_task_init(loop, &splice->task, splice_task, splice);
+    splice_pace_init(&splice->pace, loop, a, b, splice_due, splice);
     int rc = 0;
     for (int i = 0; i < 2; i++)
         loop_fd_init(&splice->watch[i]);
@@ -245,6 +264,7 @@ void splice_close(struct splice *splice) {
     if (splice->over)
         return;
     splice->over = true;
+    splice_pace_fini(&splice->pace);
     for (int i = 0; i < 2; i++) {
         struct half *half = &splice->halves[i];
         loop_fd_remove(&splice->watch[i]);

@@ -12,6 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "integra
 from cpu import exact_seconds  # noqa: E402
 from lab.net import seal  # noqa: E402
 from lib import Person, Relay, Sshd, World, end_popen, run, wait_for  # noqa: E402
+from own_state import measure_own_state  # noqa: E402
 from reach import measure_prompt, measure_splice, measure_ways  # noqa: E402
 from table import KIB, MIB, Table, cpu_s, kib, mb_s, mib, ms, percent  # noqa: E402
 from ways import in_turn, openssh, random_file, sallyport, warm  # noqa: E402
@@ -139,6 +140,8 @@ def measure(table, world, how):
         if "agent" in how.only:
             say(f"An idle agent, {how.idle} s ...")
             measure_agent(table, agent, how)
+            say(f"An agent that looks every second, {how.idle} s ...")
+            measure_own_state(table, world, how)
     if "crowd" in how.only:
         say(f"{how.agents} machines in one relay ...")
         measure_crowd(table, world, how)

@@ -10,8 +10,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct notebooks got;
-    if (jupyter_parse_sessions((const char *)data, size, &got) != 0)
+    struct jupyter_kernels kernels;
+    if (jupyter_parse_sessions((const char *)data, size, &got, &kernels) != 0)
         return 0;
+    if (kernels.count > JUPYTER_KERNELS_MAX || got.count < (int64_t)kernels.count)
+        abort();
+    for (size_t i = 0; i < kernels.count; i++)
+        if (strlen(kernels.items[i].id) != 36 || !str_is_clean(kernels.items[i].path, strlen(kernels.items[i].path)))
+            abort();
     if (!got.known || got.listed > NOTEBOOKS_MAX || got.count < (int64_t)got.listed)
         abort();
     for (size_t i = 0; i < got.listed; i++) {

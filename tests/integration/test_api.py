@@ -7,79 +7,17 @@ import subprocess
 import time
 import unittest
 
-from lib import STRETCH, Case, Person
+from lib import STRETCH, Person
+from lib.api import CSRF, ApiCase
 from lib.door import HandMachine
-from lib.schema import check_schema, faults, resolve
+from lib.schema import check_schema, resolve
 from lib.web import Visitor
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 PAGES = {"/", "/alerts", "/machines/{name}", "/login/{code}", "/assets/{file}", "/open/{machine}/{service}"}
-CSRF = "X-Sallyport-Token"
 
 
-class Api(Case):
-    @classmethod
-    def begin(cls):
-        cls.relay, cls.sshd, cls.agent = cls.world.relay_with_agent()
-        cls.alice = Person(cls.world, "alice", cls.relay, cls.sshd, admin=True)
-        cls.bob = Person(cls.world, "bob", cls.relay)
-        cls.relay.ctl("grant", "bob", "box1/ssh")
-        cls.document = json.loads(Visitor(cls.relay).ask("/api/v1/openapi.json").text)
-        cls.known = []
-        cls.answered = set()
-
-    def log_in(self, person, **how):
-        visitor = Visitor(self.relay, **how).log_in(person)
-        visitor.csrf = json.loads(visitor.ask("/api/v1/me").text)["csrf_token"]
-        return visitor
-
-    def token(self, person, label="test"):
-        """A new API token, and its fingerprint."""
-        done = person.verb("key", "add", "--api", label)
-        self.assertRegex(done.stdout, r"\Asallyport_[A-Za-z0-9_-]{43}\n\Z", done.stderr)
-        return done.stdout.strip(), re.search(r"API:[0-9a-f]{16}", done.stderr).group(0)
-
-    def operation(self, method, path):
-        """How the description calls what this request asks for: its path there, and the operation."""
-        for pattern, operations in self.document["paths"].items():
-            if re.fullmatch(re.sub(r"\\{\w+\\}", "[^/]*", re.escape(pattern)), path):
-                if method.lower() in operations and pattern.count("{") == ("{" in pattern):
-                    return pattern, operations[method.lower()]
-        return None, None
-
-    def judge(self, method, path, answer):
-        """The answer must be one that is described, in every member."""
-        pattern, operation = self.operation(method, path)
-        self.assertTrue(operation, f"{method} {path} is not described")
-        described = resolve(self.document, operation["responses"].get(str(answer.status), {}))
-        self.assertTrue(described, f"{method} {path}: {answer.status} is not described: {answer.text}")
-        self.answered.add((method, pattern, answer.status))
-        if "content" not in described:
-            self.assertEqual(answer.body, b"")
-            return None
-        [(kind, content)] = described["content"].items()
-        self.assertEqual(answer.get("Content-Type").split(";")[0], kind)
-        self.assertEqual(answer.get("Cache-Control"), "no-store")
-        if kind != "application/json":
-            return answer.text
-        value = json.loads(answer.text)
-        self.assertEqual(list(faults(self.document, content["schema"], value)), [], f"{method} {path}: {value}")
-        return value
-
-    def call(self, who, method, path, body=None, wanted=None, fields=None, **how):
-        """Asks as a visitor or with a token, judges the answer, returns what it says."""
-        if isinstance(who, str):
-            visitor, more = Visitor(self.relay), [("Authorization", f"Bearer {who}")]
-            how.setdefault("origin", None)
-        else:
-            visitor, more = who or Visitor(self.relay), [(CSRF, who.csrf)] if who and method != "GET" else []
-        sent = json.dumps(body).encode() if body is not None else b""
-        answer = visitor.ask(path, method=method, fields=more if fields is None else fields, body=sent, **how)
-        value = self.judge(method, path, answer)
-        if wanted is not None:
-            self.assertEqual(answer.status, wanted, answer.text)
-        return value
-
+class Api(ApiCase):
     def test_the_description_is_whole(self):
         self.assertEqual(self.document["openapi"], "3.1.0")
         for name, schema in self.document["components"]["schemas"].items():
@@ -149,17 +87,14 @@ class Api(Case):
         self.call(alice, "GET", "/api/v1/me", fields=[], wanted=401)
         self.nobody_is_refused_everywhere()
         self.listen(token)
-        missing = [(method.upper(), path) for path, operations in self.document["paths"].items()
-                   for method in operations
-                   if not any((method.upper(), path) == (m, p) and s < 400 for m, p, s in self.answered)]
-        self.assertEqual([pair for pair in missing if pair[1] != "/api/v1/openapi.json"], [],
-                         "described, but never asked with success")
+        self.assertEqual(self.never_answered(False), [], "described, but never asked with success")
 
     def nobody_is_refused_everywhere(self):
         for path, operations in self.document["paths"].items():
             for method, operation in operations.items():
                 if operation.get("security") != []:
-                    self.call(None, method.upper(), path.replace("{name}", "box1").replace("{id}", "1"), wanted=401)
+                    self.call(None, method.upper(), path.replace("{name}", "box1").replace("{service}", "ssh")
+                              .replace("{id}", "1").replace("{gpu}", "1"), wanted=401)
 
     def listen(self, token):
         visitor = Visitor(self.relay)

@@ -58,6 +58,7 @@ class Trouble(Case):
         said = [self.fails(name, "true").replace(name, "NAME") for name in ("nobox", other.name)]
         self.assertIn("NAME", said[0])
         self.assertEqual(said[0], said[1])
+        self.assertIn("'ls' shows those that you may see", self.client.run("status", "nobox").stderr)
         other.process.stop()
 
     def test_an_agent_that_is_killed_and_comes_back(self):

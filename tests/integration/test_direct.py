@@ -5,7 +5,7 @@ import time
 import unittest
 
 from lib import Agent, Case, Person, Relay, Sshd, free_port, run, wait_for
-from lib.client import LAN_ADDRESS, lan
+from lib.client import LAN_ADDRESS, Client, lan
 from lib.door import Door
 
 
@@ -127,6 +127,28 @@ class Direct(Case):
         agent.write_config(f"[main]\ndirect = sshd\n[service ssh]\nport = {self.sshd.port}\n")
         agent.start("ssh")
         wait_for("sshd to be found good", lambda: "passwords" not in agent.status()["direct"].get("trouble", ""))
+        # The neighbours come to sshd, too; by the door when it does not listen there, as here.
+        said = wait_for("the way to sshd", lambda: (lambda said: len(said["ways"]) == 2 and said)(self.ticket("box4")))
+        door = agent.status()["direct"]["door_port"]
+        self.assertEqual([(way["route"], way["address"], way["port"], way["to"]) for way in said["ways"]],
+                         [("lan", LAN_ADDRESS, self.sshd.port, "sshd"), ("lan", LAN_ADDRESS, door, "door")])
+        client = Client(self.world, "bert", self.relay, self.sshd, admin=True)
+        self.assertEqual(client.do("ssh", "box4", "echo inside"), "inside\n")
+        agent.process.wait_line(f"bert comes to ssh from {LAN_ADDRESS}")
+
+    def test_sshd_itself_for_the_neighbours(self):
+        sshd = Sshd(self.world, "sshd-for-all", f"ListenAddress {LAN_ADDRESS}")
+        agent = Agent(self.world, "box5", self.relay, f"[main]\ndirect = sshd\n[service ssh]\nport = {sshd.port}\n")
+        agent.join()
+        agent.start("ssh")
+        wait_for("the way to sshd", lambda: any(way["to"] == "sshd" for way in self.ticket("box5")["ways"]))
+        client = Client(self.world, "carl", self.relay, sshd, admin=True)
+        done = client.run("ssh", "-v", "box5", "echo inside")
+        self.assertEqual((done.returncode, done.stdout), (0, "inside\n"), done.stderr)
+        self.assertIn(f"route: lan, {LAN_ADDRESS} port {sshd.port}", done.stderr)
+        self.assertNotIn("carl comes to ssh", agent.process.text())
+        # It knows the host key from the relay: nobody was asked.
+        self.assertEqual(client.questions(), "")
 
 
 if __name__ == "__main__":

@@ -359,6 +359,24 @@ class Spliced(AtDoor):
         for door in (user, machine, admin, serving):
             self.assertTrue(door.is_closed())
 
+    def test_a_right_that_ended_before_the_relay_was_restarted(self):
+        relay = Relay(self.world, "restarted-relay")
+        box = HandMachine(self.world, "away", relay)
+        box.reach()
+        for name in ("lea", "moe", "noa"):
+            relay.ctl("user", "add", name)
+            relay.ctl("grant", name, "away")
+        box.link.close()
+        relay.wait_offline("away")
+        relay.ctl("revoke", "lea", "away")
+        relay.ctl("user", "disable", "noa")
+        relay.restart()
+        again = HandMachine(self.world, "away", relay)
+        again.link.send(kind="reach", fetch=True, candidates=[])
+        self.assertEqual({again.link.until("end")["user"], again.link.until("end")["user"]}, {"lea", "noa"})
+        relay.ctl("revoke", "moe", "away")
+        self.assertEqual(again.link.until("end")["user"], "moe")  # whose right had not ended before
+
     def test_a_machine_that_does_not_come(self):
         user = self.door()
         began = time.monotonic()

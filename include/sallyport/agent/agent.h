@@ -14,6 +14,10 @@ enum agent_mode { AGENT_RELAY, AGENT_PLAIN };
 /* Where a mapped port leads. */
 enum agent_direct { AGENT_DIRECT_DOOR, AGENT_DIRECT_SSHD, AGENT_DIRECT_OFF };
 enum agent_mapping { AGENT_MAPPING_AUTO, AGENT_MAPPING_UPNP, AGENT_MAPPING_PCP, AGENT_MAPPING_OFF };
+/* What keeps the machine from sleeping. */
+enum agent_keep_awake { AGENT_KEEP_OFF, AGENT_KEEP_GPU, AGENT_KEEP_PEOPLE, AGENT_KEEP_BOTH };
+/* Who may have services published that were only found: an admin of the relay, or this machine's configuration alone. */
+enum agent_publish { AGENT_PUBLISH_ALLOW, AGENT_PUBLISH_CONFIG };
 
 struct agent_config {
     char *state;                          /* folder; NULL: os_default_state */
@@ -22,6 +26,11 @@ struct agent_config {
     int direct;                           /* enum agent_direct */
     int port_mapping;                     /* enum agent_mapping */
     uint64_t external_port, door_port;    /* 0: any */
+    uint64_t sample_interval;             /* seconds */
+    char *docker_socket;                  /* NULL: containers have no names */
+    struct option_list accounts;          /* "UNIX:NAME" */
+    int keep_awake;                       /* enum agent_keep_awake */
+    int publish;                          /* enum agent_publish */
     int log_level;
     struct services_config services;
 };
@@ -47,8 +56,8 @@ void agent_free(struct agent *agent);
  * others with why. */
 int agent_ask_status(const struct agent_config *config, bool as_json, struct buf *out, struct why *why);
 
-/* The agent starts itself as a helper without rights for what routers answer (wire/portmap.h). To be called first of all
- * in main: the exit status when this process is such a helper, else -1. */
+/* The agent starts itself as a helper for what routers answer (wire/portmap.h) and for GPUs (probe/gpu.h). To be called
+ * first of all in main: the exit status when this process is such a helper, else -1. */
 int agent_helper_main(int argc, char **argv);
 
 #endif

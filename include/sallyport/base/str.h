@@ -28,5 +28,7 @@ void str_bytes(char *to, size_t size, uint64_t bytes);
 void str_ago(char *to, size_t size, uint64_t seconds);
 /* RFC 3339 in UTC with seconds: "2026-11-23T10:00:00Z". `to` holds 21 bytes. */
 void str_time(char to[static 21], int64_t unix_seconds);
+/* The same read, and of a day ("2026-11-23") its beginning: 0, or SP_EFORMAT, also for what is not after 1970. */
+int str_time_read(const char *text, int64_t *unix_seconds);
 
 #endif

@@ -40,6 +40,7 @@ struct service {
     uint16_t port; /* on the machine */
     bool up;
     bool found;       /* it was recognised, but nobody said that it may be reached: only named, never forwarded */
+    bool changeable;  /* found: it may be published from the relay; else: it was, and may be taken back there */
     char path[128];   /* of an http service: begins with '/', or "" when not known */
     char detail[128]; /* for people: "jupyter-server 1.23.3, /home/ann"; may be "" */
     char token[256];  /* of a Jupyter: secret, for the relay's proxy alone; "" when there is none */

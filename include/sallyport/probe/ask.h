@@ -13,6 +13,7 @@ struct ask;
 struct ask_question {
     const char *host; /* an address in figures */
     uint16_t port;
+    const char *socket_path; /* a Unix socket in place of host and port; else NULL */
     const char *request; /* NULL: wait for the other side to speak first */
     unsigned timeout_ms; /* for all of it */
     size_t answer_max;   /* an answer is cut off here; 0: at ASK_MAX */
@@ -26,7 +27,7 @@ struct ask_question {
 /* Calls `answered` once, from the loop, never from inside ask_new. `answer` is valid during the call; len 0 when
  * there was none; `timed_out` when the time was over before the end or enough. Afterwards the ask does nothing more;
  * the caller frees it, from inside `answered` if it likes. The request must outlive the ask. 0, SP_EINVAL (not an
- * address), SP_ESYS or SP_ENOMEM; a refused connection is no failure here but an empty answer. */
+ * address, or too long a path), SP_ESYS or SP_ENOMEM; a refused connection is no failure here but an empty answer. */
 int ask_new(struct loop *loop, const struct ask_question *question,
             void (*answered)(void *ctx, const char *answer, size_t len, bool timed_out), void *ctx, struct ask **out);
 void ask_free(struct ask *ask);

@@ -35,10 +35,22 @@ int jupyter_parse_api(const char *answer, size_t len, char version[static 32]);
  * Content-Security-Policy names that path: 0 and the path with '/' at both ends, or SP_EFORMAT. */
 int jupyter_parse_elsewhere(const char *answer, size_t len, char *base_url, size_t size);
 
-/* Reads the answer to `GET /api/sessions`: how many are open, and the first of them by name. 0; SP_EDENIED when the
- * server refuses or has no such thing (status 3xx, 4xx), so that there is no use in asking again; SP_EFORMAT for
- * anything else, also for an answer that was cut off. */
-int jupyter_parse_sessions(const char *answer, size_t len, struct notebooks *out);
+/* The kernels of a server, and whose they are; more are not known. */
+#define JUPYTER_KERNELS_MAX 64
+struct jupyter_kernel {
+    char id[37]; /* a UUID */
+    char
+        path[192]; /* of its notebook, seen from the server's folder, or the name of its console; cut off when longer */
+};
+struct jupyter_kernels {
+    struct jupyter_kernel items[JUPYTER_KERNELS_MAX];
+    size_t count;
+};
+
+/* Reads the answer to `GET /api/sessions`: how many are open, the first of them by name, and, unless NULL, their kernels.
+ * 0; SP_EDENIED when the server refuses or has no such thing (status 3xx, 4xx), so that there is no use in asking again;
+ * SP_EFORMAT for anything else, also for an answer that was cut off. */
+int jupyter_parse_sessions(const char *answer, size_t len, struct notebooks *out, struct jupyter_kernels *kernels);
 
 /* Where the servers of this process's own user leave their files: JUPYTER_RUNTIME_DIR, JUPYTER_DATA_DIR, XDG_DATA_HOME
  * and HOME say. 0, SP_ENOENT when none is set, SP_ETOOBIG. */
@@ -60,6 +72,8 @@ void jupyter_finder_free(struct jupyter_finder *finder);
 int jupyter_finder_look(struct jupyter_finder *finder, const struct listeners *listeners, const uint16_t *skip,
                         size_t skip_count);
 bool jupyter_finder_busy(const struct jupyter_finder *finder);
+/* Did this socket answer with HTTP, but not as a Jupyter? Then something else may be worth recognising there. */
+bool jupyter_finder_heard_http(const struct jupyter_finder *finder, const struct listener *listener);
 /* Those found, sorted by port; valid until the next look or `settled`. */
 const struct jupyter_server *jupyter_finder_list(const struct jupyter_finder *finder, size_t *count);
 

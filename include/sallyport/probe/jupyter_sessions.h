@@ -38,5 +38,8 @@ int jupyter_sessions_follow(struct jupyter_sessions *sessions, const struct jupy
 
 /* What is open in the server on that port; NULL when not known. Valid until the loop turns. */
 const struct notebooks *jupyter_sessions_find(const struct jupyter_sessions *sessions, uint16_t port);
+/* The path of the notebook (or the name of the console) whose kernel has that id; NULL when not known. Valid until the loop
+ * turns. */
+const char *jupyter_sessions_path(const struct jupyter_sessions *sessions, const char *kernel);
 
 #endif

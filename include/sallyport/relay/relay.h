@@ -16,7 +16,11 @@ struct relay_config {
     uint64_t public_port;                /* as people dial it; 0: that of the first `listen` */
     char *certificate, *certificate_key; /* PEM files; NULL: self-made ones in the state folder */
     char *acme_webroot;                  /* folder of http-01 challenges; NULL: "acme" in the state folder */
-    uint64_t max_guests;                 /* connections that have not logged in */
+    char *smtp_url;                      /* of the server that takes mail; NULL: no mail is sent */
+    char *smtp_user, *smtp_password_file;
+    char *mail_from;     /* NULL: sallyport@NAME */
+    char *prices;        /* file with what GPUs cost in clouds; NULL: the usual one */
+    uint64_t max_guests; /* connections that have not logged in */
     int log_level;
 };
 
@@ -26,7 +30,8 @@ extern const struct option_table relay_options;
 /* What the table of options cannot check: 0 or SP_EINVAL with why. */
 int relay_config_check(const struct relay_config *config, struct why *why);
 
-/* What only shows when it is tried: can the certificate that was given be used? 0 or SP_EFORMAT with why. */
+/* What only shows when it is tried: can the certificate that was given be used, and what of the prices? 0, or an
+ * error with why. */
 int relay_config_try(const struct relay_config *config, struct why *why);
 
 /* Opens the state folder, the ports and the local socket. The configuration is used until relay_free. SP_EBUSY: a port

@@ -11,6 +11,9 @@
 #include "sallyport/relay/overview.h"
 
 struct verb_actor;
+struct prices;
+struct recorder;
+struct watch;
 
 /* What the verbs work on; set by the relay, outlives every call. */
 struct verbs {
@@ -27,11 +30,17 @@ struct verbs {
      * what was appended says so, too. */
     int (*ticket)(void *ctx, const struct verb_actor *actor, const char *name, const struct policy_subject *subject,
                   const char *box, const char *service, struct buf *out, struct why *why);
+    /* Has a machine publish a service that it has found, or no more. SP_ECLOSED: it is offline; SP_ENOENT: it has none of
+     * that name; SP_EEXIST: that is so already; SP_EDENIED: its configuration decides; SP_EBUSY, SP_ENOMEM; with why. */
+    int (*publish)(void *ctx, const struct machine *machine, const char *service, bool published, struct why *why);
     void *ctx;
-    int64_t (*now)(void);    /* UTC seconds; os_realtime_s but for tests */
-    const char *host;        /* public name or address (IPv6 without brackets) */
-    uint16_t port;           /* public port */
-    const char *fingerprint; /* of the relay's host key, "SHA256:..." */
+    struct watch *watch;          /* over claims and alerts */
+    struct recorder *recorder;    /* the machines' history; NULL: none */
+    struct prices *const *prices; /* of GPUs in clouds, as they are now; NULL: none */
+    int64_t (*now)(void);         /* UTC seconds; os_realtime_s but for tests */
+    const char *host;             /* public name or address (IPv6 without brackets) */
+    uint16_t port;                /* public port */
+    const char *fingerprint;      /* of the relay's host key, "SHA256:..." */
 };
 
 /* Who asks: a user (by id; role and grants are read from the store at that moment) or the operator. */

@@ -11,6 +11,9 @@
 #include "sallyport/relay/overview.h"
 
 struct loop;
+struct prices;
+struct recorder;
+struct watch;
 struct relay_counters;
 struct stream;
 struct tls_server;
@@ -42,6 +45,12 @@ struct web_config {
     /* What was counted outside the web front, for /metrics; NULL: nothing. */
     void (*count)(void *ctx, struct relay_counters *out);
     void *count_ctx;
+    /* Has a machine publish what it has found, or no more: as verbs.publish. NULL: nothing can be published. */
+    int (*publish)(void *ctx, const struct machine *machine, const char *service, bool published, struct why *why);
+    void *publish_ctx;
+    struct watch *watch;          /* over claims and alerts; must outlive the web front */
+    struct recorder *recorder;    /* the machines' history; must outlive the web front; NULL: there is none */
+    struct prices *const *prices; /* of GPUs in clouds, as they are now; NULL: none */
 };
 
 /* 0, SP_ENOMEM, SP_ESYS, SP_EINVAL (no host). web_free closes every connection; NULL is allowed. */
@@ -58,6 +67,8 @@ int web_accept(struct web *web, int fd, const struct sockaddr_storage *peer, boo
 
 /* Something about machines has changed, whatever it is: live pages are told. Cheap, may be called often. */
 void web_machines_changed(struct web *web);
+/* A service of that machine was published and is only found now: what runs to it is ended. */
+void web_service_withdrawn(struct web *web, int64_t machine_id);
 /* Users, grants, keys, tokens or sessions have changed: what runs without a right is ended. */
 void web_rights_changed(struct web *web);
 

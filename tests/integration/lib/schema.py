@@ -4,7 +4,7 @@ import re
 
 KNOWN = {"$ref", "description", "type", "properties", "required", "additionalProperties", "items", "enum", "format",
          "pattern", "minimum"}
-TYPES = {"object": dict, "array": list, "string": str, "boolean": bool}
+TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
 
 
 def resolve(document, schema):
@@ -18,6 +18,8 @@ def resolve(document, schema):
 
 
 def _is_of_type(value, name):
+    if isinstance(name, list):
+        return any(_is_of_type(value, one) for one in name)
     if name in ("integer", "number"):
         return isinstance(value, int if name == "integer" else (int, float)) and not isinstance(value, bool)
     return isinstance(value, TYPES[name])

@@ -73,6 +73,10 @@ class Relay:
     def machine(self, name):
         return self.machines()[name]
 
+    def status(self, name):
+        """All that is known of a machine's state."""
+        return json.loads(self.ctl("status", name, "--json"))["status"]
+
     def services(self, name):
         """What can be reached on it now, by name; empty while it is offline."""
         machine = self.machines().get(name, {})
@@ -295,11 +299,12 @@ class World:
         self.at_end(server.close)
         return server
 
-    def relay_with_agent(self, config="", name="box1"):
-        """The usual beginning: a relay, an sshd, a joined and running agent that publishes it as `ssh`."""
+    def relay_with_agent(self, config="", name="box1", more="", env=None):
+        """The usual beginning: a relay, an sshd, a joined and running agent that publishes it as `ssh`. `more` stands
+        before the sections of its configuration."""
         relay = Relay(self)
         sshd = Sshd(self)
-        agent = Agent(self, name, relay, f"[service ssh]\nport = {sshd.port}\n{config}")
+        agent = Agent(self, name, relay, f"{more}[service ssh]\nport = {sshd.port}\n{config}", env)
         agent.join()
         agent.start("ssh")
         return relay, sshd, agent

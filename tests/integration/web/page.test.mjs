@@ -2,7 +2,7 @@
 // what it shows, what it does, and whether everybody can use it. What is live about it is in live.test.mjs.
 // Wants STAND (the program), WEB (the folder of the page's files) and, when it lies elsewhere than in Debian, CHROMIUM.
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -48,7 +48,7 @@ test('machines say how they are and how to get there', async () => {
     `ssh -J ada@localhost:${stand.port} box1`,
     `ssh -N -L 5432:box1:5432 -p ${stand.port} ada@localhost`,
   ]);
-  const links = await box1.locator('a:visible').evaluateAll((all) => all.map((one) => [one.getAttribute('href'),
+  const links = await box1.locator('.services a:visible').evaluateAll((all) => all.map((one) => [one.getAttribute('href'),
     one.target, one.rel, one.textContent]));
   assert.deepEqual(links, [['/open/box1/jupyter', '_blank', 'noopener', 'Open jupyter on box1 in a new tab']]);
   const meter = box1.getByRole('meter', { name: 'Memory' });
@@ -70,7 +70,7 @@ test('where services cannot have names, it gives lines instead of links, and say
   ]);
   const link = box1.getByRole('link', { name: 'http://localhost:8888/' });
   assert.equal(await link.getAttribute('href'), 'http://localhost:8888/');
-  assert.equal(await box1.locator('a:visible').count(), 1);
+  assert.equal(await box1.locator('.services a:visible').count(), 1);
   assert.match(await page.locator('#why').innerText(), /by an address and not by a name\. At https:\/\/localhost:\d+\/ they can\./);
 });
 
@@ -167,7 +167,7 @@ test('what machines say is text and nothing else', async () => {
   assert.equal(await page.locator(`${MACHINE} :is(img, script)`).count(), 0);
   assert.equal(await page.title(), 'Machines · Sallyport');
   // Addresses stay on this computer, and a port that needs root is not asked for.
-  assert.deepEqual(await card('box1').locator('a:visible').evaluateAll((all) => all.map((one) => one.href)),
+  assert.deepEqual(await card('box1').locator('.services a:visible').evaluateAll((all) => all.map((one) => one.href)),
     ['http://localhost:8080//evil.example/%3F%22onclick=alert(1)', 'http://localhost:8889//evil.example/']);
   assert.ok(text.includes('ssh -N -L 8080:box1:80 '));
   assert.deepEqual(world.complaints, []);
@@ -220,8 +220,8 @@ test('the order, the table and the filter are remembered', async () => {
   assert.equal(await page.getByRole('searchbox').inputValue(), 'box');
   assert.equal(await page.locator(MACHINE).count(), 0);
   const cells = await page.getByRole('row', { name: 'box1' }).getByRole('cell').allInnerTexts();
-  assert.deepEqual(cells.slice(0, 5), ['Online', 'via the relay', '0.00 on 16 CPUs', '64 %', '95 %']);
-  assert.deepEqual(await page.getByRole('row', { name: 'box1' }).getByRole('link').evaluateAll(
+  assert.deepEqual(cells.slice(0, 6), ['Online', '', 'via the relay', '0.00 on 16 CPUs', '64 %', '95 %']);
+  assert.deepEqual(await page.getByRole('row', { name: 'box1' }).locator('.chips').getByRole('link').evaluateAll(
     (all) => all.map((one) => one.getAttribute('href'))), ['/open/box1/jupyter']);
   // A new tab has the same form, and begins with all machines.
   const tab = await world.context.newPage();
@@ -449,7 +449,7 @@ test('everything can be reached by keyboard', async () => {
   await logIn();
   await card('box1').waitFor();
   const seen = [];
-  for (let i = 0; i < 16; i += 1) {
+  for (let i = 0; i < 20; i += 1) {
     await page.keyboard.press('Tab');
     seen.push(await page.evaluate(() => {
       const node = document.activeElement;
@@ -458,10 +458,10 @@ test('everything can be reached by keyboard', async () => {
       return `${name}${getComputedStyle(shown).outlineStyle === 'solid' ? '' : ' (no outline)'}`;
     }));
   }
-  assert.deepEqual(seen, ['Skip to the machines', 'Sallyport', 'Sessions', 'Log out', 'Add a machine',
-    'Invite a person', 'filter', 'By state', 'cards', 'Why is there no direct way?', 'Copy', 'Open', 'Copy',
-    'Direct way: 203.0.113.7 port 40023', 'Copy', seen[15]]);
-  assert.ok(!seen.slice(0, 15).some((one) => one.includes('no outline')), String(seen));
+  assert.deepEqual(seen, ['Skip to the machines', 'Sallyport', 'Machines', 'Alerts', 'Sessions', 'Log out',
+    'Add a machine', 'Invite a person', 'filter', 'By state', 'cards', 'box1', 'Why is there no direct way?', 'Copy',
+    'Open', 'Copy', 'box2', 'Direct way: 203.0.113.7 port 40023', 'Copy', seen[19]]);
+  assert.ok(!seen.slice(0, 19).some((one) => one.includes('no outline')), String(seen));
   await page.getByRole('radio', { name: 'Cards' }).focus();
   await page.keyboard.press('ArrowRight');
   await page.getByRole('rowheader', { name: 'box1' }).waitFor();
@@ -477,11 +477,33 @@ test('cards leave no holes between them', async () => {
   assert.ok(boxes[0].y === boxes[1].y && boxes[2].x === boxes[1].x && gap >= 18 && gap < 30, JSON.stringify(boxes));
 });
 
+const compressed = (name) => gzipSync(readFileSync(join(process.env.WEB, name))).length;
+
+// A page with all that it loads, and what that loads in turn.
+function filesOf(page) {
+  const files = new Set([page]);
+  for (const file of files) {
+    const text = readFileSync(join(process.env.WEB, file), 'utf8');
+    for (const [, name] of text.matchAll(/(?:(?:src|href)="\/assets\/|from '\.\/)([^"']+)["']/g)) {
+      files.add(name.startsWith('uPlot') ? `vendor/uplot/${name}` : name);
+    }
+  }
+  return [...files];
+}
+
 test('all files of the page together are small', () => {
-  const files = readdirSync(process.env.WEB).filter((name) => /\.(html|css|js|svg)$/.test(name));
-  assert.ok(files.length > 10);
-  const size = files.reduce((sum, name) => sum + gzipSync(readFileSync(join(process.env.WEB, name))).length, 0);
-  assert.ok(size < SIZE_MAX, `${size} bytes compressed`);
+  for (const [page, most] of [['index.html', SIZE_MAX], ['alerts.html', SIZE_MAX], ['machine.html', 1.5 * SIZE_MAX]]) {
+    const files = filesOf(page);
+    assert.ok(files.length > 10, page);
+    const size = files.reduce((sum, name) => sum + compressed(name), 0);
+    assert.ok(size < most, `${page} is ${size} bytes compressed`);
+  }
+  assert.ok(!filesOf('index.html').some((name) => name.includes('uPlot')), 'charts are for the page of a machine');
+  // Nothing is asked for only after something else has come.
+  const preloaded = readFileSync(join(process.env.WEB, 'index.html'), 'utf8');
+  for (const name of filesOf('index.html')) {
+    assert.ok(name === 'index.html' || preloaded.includes(`/assets/${name}"`), name);
+  }
 });
 
 // What has to be shown before the page is looked at; each begins with the machines as cards, unless it says otherwise.

@@ -66,14 +66,15 @@ export async function openBrowser(options = {}) {
   world.page = await openPage();
 }
 
-export function prepare() {
+// `begin` starts what stands behind the page: it can be stopped.
+export function prepare(begin = (dir) => new Stand().start(dir, 0)) {
   before(async () => {
     world.browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
   });
   after(() => world.browser.close());
   beforeEach(async () => {
     world.dir = mkdtempSync(join(tmpdir(), 'sallyport-page-'));
-    world.stand = await new Stand().start(world.dir, 0);
+    world.stand = await begin(world.dir);
     world.complaints = [];
     await openBrowser();
   });
@@ -109,6 +110,8 @@ export async function check(what) {
   const result = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
   const wrong = result.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target).join(', ')}`);
   assert.deepEqual(wrong, [], what);
-  const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  assert.ok(over <= 0, `${what} is ${over} px too wide`);
+  const [over, wide] = await page.evaluate(() => [document.documentElement.scrollWidth - window.innerWidth,
+    [...document.querySelectorAll('body *')].filter((node) => node.getBoundingClientRect().right > window.innerWidth)
+      .map((node) => `${node.tagName} ${node.className} ${node.id}`)]);
+  assert.ok(over <= 0, `${what} is ${over} px too wide: ${wide.slice(0, 9)}`);
 }

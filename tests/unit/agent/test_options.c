@@ -34,6 +34,29 @@ static void test_defaults(void **state) {
     assert_int_equal(config.port_mapping, AGENT_MAPPING_AUTO);
     assert_int_equal(config.door_port, 0);
     assert_int_equal(config.external_port, 0);
+    assert_int_equal(config.sample_interval, 10);
+    assert_null(config.docker_socket);
+    assert_int_equal(config.accounts.count, 0);
+    assert_int_equal(config.keep_awake, AGENT_KEEP_OFF);
+    assert_int_equal(config.publish, AGENT_PUBLISH_ALLOW);
+    config_fini(&config);
+}
+
+static void test_own_state(void **state) {
+    (void)state;
+    struct agent_config config;
+    struct why why = {""};
+    assert_int_equal(read_text(&config,
+                               "sample_interval = 1\ndocker_socket = /var/run/docker.sock\n"
+                               "accounts = ann:alice, bob:robert\nkeep_awake = both\npublish = config\n",
+                               &why),
+                     0);
+    assert_int_equal(config.sample_interval, 1);
+    assert_string_equal(config.docker_socket, "/var/run/docker.sock");
+    assert_int_equal(config.accounts.count, 2);
+    assert_string_equal(config.accounts.items[1], "bob:robert");
+    assert_int_equal(config.keep_awake, AGENT_KEEP_BOTH);
+    assert_int_equal(config.publish, AGENT_PUBLISH_CONFIG);
     config_fini(&config);
 }
 
@@ -84,6 +107,16 @@ static void test_what_is_wrong_is_said(void **state) {
                {"port_mapping = natpmp", "port_mapping"},
                {"external_port = 65536", "external_port"},
                {"door_port = -1", "door_port"},
+               {"sample_interval = 0", "sample_interval"},
+               {"sample_interval = 61", "sample_interval"},
+               {"sample_interval = 1h", "sample_interval"},
+               {"docker_socket = docker.sock", "docker_socket"},
+               {"accounts = ann", "ACCOUNT:USER"},
+               {"accounts = :alice", "ACCOUNT:USER"},
+               {"accounts = ann:Alice!", "ACCOUNT:USER"},
+               {"accounts = ann:", "ACCOUNT:USER"},
+               {"keep_awake = always", "keep_awake"},
+               {"publish = yes", "publish"},
                {"servre = me@host", "server"},
                {"[service ssh]\nprot = 22\n", "port"}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -100,6 +133,7 @@ int main(void) {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_ways_in),
+        cmocka_unit_test(test_own_state),
         cmocka_unit_test(test_what_is_wrong_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

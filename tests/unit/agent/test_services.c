@@ -2,6 +2,7 @@
 #include "../probe/fake_server.h"
 
 #include "sallyport/agent/services.h"
+#include "sallyport/base/err.h"
 
 static const struct fake_page jupyter_pages[] = {{"GET /api ", "HTTP/1.1 200 OK\r\n\r\n{\"version\": \"1.23.3\"}"},
                                                  {NULL, NULL}};
@@ -73,7 +74,7 @@ static void a_life(void **state) {
     (void)snprintf(config, sizeof config, "Port %u\n", sshd.port);
     fixture_write(bench->root, "/etc/ssh/sshd_config", config);
     machine_has(bench, (const struct fake *const[]){&sshd, NULL});
-    assert_int_equal(services_new(bench->loop, &bench->config, changed, bench, &bench->services), 0);
+    assert_int_equal(services_new(bench->loop, &bench->config, NULL, changed, bench, &bench->services), 0);
     services_list(bench->services, &list, &count);
     assert_int_equal(count, 0);
     assert_int_equal(bench->changes, 0);
@@ -126,7 +127,7 @@ static void notebooks_are_told_but_not_too_often(void **state) {
     struct fake jupyter;
     fake_start(&jupyter, 0, idle_pages);
     machine_has(bench, (const struct fake *const[]){&jupyter, NULL});
-    assert_int_equal(services_new(bench->loop, &bench->config, changed, bench, &bench->services), 0);
+    assert_int_equal(services_new(bench->loop, &bench->config, NULL, changed, bench, &bench->services), 0);
     run_within(bench->loop, 3000);
     uint64_t first = loop_now(bench->loop);
     assert_false(only(bench)->notebooks.known);
@@ -147,12 +148,47 @@ static void notebooks_are_told_but_not_too_often(void **state) {
     fake_stop(&jupyter);
 }
 
+static const struct fake_page ollama_pages[] = {{"GET /api ", "HTTP/1.1 404 Not Found\r\n\r\n"},
+                                                {"GET / ", "HTTP/1.1 200 OK\r\n\r\nOllama is running"},
+                                                {"GET /api/version ", "HTTP/1.1 200 OK\r\n\r\n{}"},
+                                                {"GET /api/ps ", "HTTP/1.1 200 OK\r\n\r\n{}"},
+                                                {NULL, NULL}};
+
+static void orders_to_publish(void **state) {
+    struct bench *bench = *state;
+    struct why why = {.text = ""};
+    struct fake app;
+    fake_start(&app, 0, ollama_pages);
+    machine_has(bench, (const struct fake *const[]){&app, NULL});
+    assert_int_equal(services_new(bench->loop, &bench->config, bench->root, changed, bench, &bench->services), 0);
+    run_within(bench->loop, 3000); /* the first look is over, then the application is recognised */
+    run_within(bench->loop, 10000);
+    assert_string_equal(only(bench)->name, "ollama");
+    assert_true(only(bench)->found);
+
+    assert_int_equal(services_publish(bench->services, "ollama", (uint16_t)(app.port + 1), true, &why), SP_ENOENT);
+    assert_int_equal(services_publish(bench->services, "llama", app.port, true, &why), SP_ENOENT);
+    assert_non_null(strstr(why.text, "llama"));
+    assert_int_equal(services_publish(bench->services, "ollama", app.port, false, &why), SP_ENOENT);
+    assert_non_null(strstr(why.text, "was not published from the relay"));
+    assert_int_equal(services_publish(bench->services, "ollama", app.port, true, &why), 0);
+    run_within(bench->loop, 5000);
+    assert_true(only(bench)->up);
+    assert_false(only(bench)->found);
+    assert_int_equal(services_publish(bench->services, "ollama", app.port, true, &why), 0);
+
+    assert_int_equal(services_publish(bench->services, "ollama", app.port, false, &why), 0);
+    run_within(bench->loop, 5000);
+    assert_true(only(bench)->found);
+    fake_stop(&app);
+}
+
 static void nothing_to_publish_is_told_too(void **state) {
     struct bench *bench = *state;
     const struct published *list;
     size_t count;
     machine_has(bench, (const struct fake *const[]){NULL});
-    assert_int_equal(services_new(bench->loop, &bench->config, changed, bench, &bench->services), 0);
+    assert_int_equal(services_new(bench->loop, &bench->config, NULL, changed, bench, &bench->services), 0);
     run_within(bench->loop, 3000);
     services_list(bench->services, &list, &count);
     assert_int_equal(count, 0);
@@ -166,7 +202,7 @@ static void a_configured_service_of_an_unreadable_machine(void **state) {
     const struct published *list;
     size_t count;
     assert_int_equal(services_config_set(&bench->config, "db", "port", "5432", &why), 0);
-    assert_int_equal(services_new(bench->loop, &bench->config, changed, bench, &bench->services), 0);
+    assert_int_equal(services_new(bench->loop, &bench->config, NULL, changed, bench, &bench->services), 0);
     run_within(bench->loop, 3000); /* there is not even a /proc */
     services_list(bench->services, &list, &count);
     assert_int_equal(count, 1);
@@ -178,6 +214,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_life, set_up, tear_down),
         cmocka_unit_test_setup_teardown(notebooks_are_told_but_not_too_often, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(orders_to_publish, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_to_publish_is_told_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_configured_service_of_an_unreadable_machine, set_up, tear_down),
     };

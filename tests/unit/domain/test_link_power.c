@@ -109,8 +109,10 @@ static void test_publish(void **state) {
         assert_int_equal(parse(wrong[i], &message), SP_EFORMAT);
 }
 
-static void fill(char *to, size_t size) {
+/* As long as it may be, and not the same twice. */
+static void fill(char *to, size_t size, int i) {
     memset(to, 'x', size - 1);
+    to[0] = (char)('0' + i);
     to[size - 1] = '\0';
 }
 
@@ -124,40 +126,40 @@ static void test_long_status(void **state) {
     for (int i = 0; i < STATUS_FILESYSTEMS_MAX; i++) {
         struct filesystem *filesystem = status_add(&status, "filesystems");
         assert_non_null(filesystem);
-        fill(filesystem->mount, sizeof(filesystem->mount));
+        fill(filesystem->mount, sizeof(filesystem->mount), i);
     }
     for (int i = 0; i < STATUS_PROCESSES_MAX; i++) {
         struct process *process = status_add(&status, "processes");
         assert_non_null(process);
         process->pid = i + 1;
         process->gpus = i < 40 ? 1 : 0;
-        fill(process->command, sizeof(process->command));
-        fill(process->notebook, sizeof(process->notebook));
-        fill(process->container, sizeof(process->container));
-        fill(process->user, sizeof(process->user));
-        fill(process->person, sizeof(process->person));
+        fill(process->command, sizeof(process->command), i);
+        fill(process->notebook, sizeof(process->notebook), i);
+        fill(process->container, sizeof(process->container), i);
+        fill(process->user, sizeof(process->user), i);
+        fill(process->person, sizeof(process->person), i);
     }
     assert_null(status_add(&status, "processes"));
     for (int i = 0; i < STATUS_SENSORS_MAX; i++) {
         struct sensor *sensor = status_add(&status, "sensors");
         assert_non_null(sensor);
-        fill(sensor->name, sizeof(sensor->name));
+        fill(sensor->name, sizeof(sensor->name), i);
     }
     for (int i = 0; i < STATUS_DISKS_MAX; i++) {
         struct disk *disk = status_add(&status, "disks");
         assert_non_null(disk);
-        fill(disk->name, sizeof(disk->name));
-        fill(disk->model, sizeof(disk->model));
+        fill(disk->name, sizeof(disk->name), i);
+        fill(disk->model, sizeof(disk->model), i);
     }
     assert_null(status_add(&status, "nonsense"));
     for (int i = 0; i < STATUS_GPUS_MAX; i++) {
         struct gpu *gpu = status_add(&status, "gpus");
         assert_non_null(gpu);
         gpu->index = i;
-        fill(gpu->id, sizeof(gpu->id));
-        fill(gpu->name, sizeof(gpu->name));
-        fill(gpu->driver, sizeof(gpu->driver));
-        fill(gpu->throttle, sizeof(gpu->throttle));
+        fill(gpu->id, sizeof(gpu->id), i);
+        fill(gpu->name, sizeof(gpu->name), i);
+        fill(gpu->driver, sizeof(gpu->driver), i);
+        fill(gpu->throttle, sizeof(gpu->throttle), i);
     }
     buf_init(&out);
     assert_int_equal(link_format_status(&out, &status), 0);

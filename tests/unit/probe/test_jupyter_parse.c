@@ -137,7 +137,7 @@ static void answers_from_below_a_path(void **state) {
 }
 
 static int sessions(const char *answer, struct notebooks *out) {
-    return jupyter_parse_sessions(answer, strlen(answer), out);
+    return jupyter_parse_sessions(answer, strlen(answer), out, NULL);
 }
 
 #define OK "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"

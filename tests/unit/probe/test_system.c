@@ -1,7 +1,8 @@
 /* The machine's state, read from a made-up /proc. */
-#include "fixture.h"
+#include "fake_server.h"
 
 #include <math.h>
+#include <sys/statvfs.h>
 
 #include "sallyport/base/err.h"
 #include "sallyport/probe/system.h"
@@ -139,6 +140,172 @@ static void a_container_shows_its_root(void **state) {
     fixture_remove(root);
 }
 
+/* Its inodes are this machine's own; what fills up is in test_filling.c. */
+static void inodes(void **state) {
+    char root[FIXTURE_PATH];
+    struct status status;
+    struct statvfs space;
+    (void)state;
+    fixture_new(root);
+    fixture_write(root, "/proc/self/mountinfo", "22 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw\n");
+    assert_int_equal(system_sample(root, &status), 0);
+    assert_int_equal(statvfs(root, &space), 0);
+    assert_int_equal(status.filesystem_count, 1);
+    if (space.f_files > 0) {
+        assert_int_equal(status.filesystems[0].inodes_total, (int64_t)space.f_files);
+        assert_in_range(status.filesystems[0].inodes_used, 0, (int64_t)space.f_files);
+    } else {
+        assert_int_equal(status.filesystems[0].inodes_total, STATUS_UNKNOWN);
+        assert_int_equal(status.filesystems[0].inodes_used, STATUS_UNKNOWN);
+    }
+    assert_int_equal(status.filesystems[0].full_in_s, STATUS_UNKNOWN);
+    status_fini(&status);
+    fixture_remove(root);
+}
+
+static struct system_probe *probe_new(const char *root) {
+    struct system_probe *probe;
+    assert_int_equal(system_probe_new(NULL, NULL, root, &probe), 0);
+    return probe;
+}
+
+static void sample(struct system_probe *probe, uint64_t now_ms, struct status *status) {
+    assert_int_equal(system_probe_sample(probe, now_ms, status), 0);
+}
+
+static void processors_in_use(void **state) {
+    char root[FIXTURE_PATH];
+    struct status status;
+    (void)state;
+    fixture_new(root);
+    struct system_probe *probe = probe_new(root);
+    fixture_write(root, "/proc/stat", "cpu  100 0 100 1000 50 0 0 10 5 0\ncpu0 1 2 3 4 5 6 7 8\nintr 4711\n");
+    sample(probe, 1000, &status);
+    assert_true(isnan(status.cpu_used_share));
+    status_fini(&status);
+    /* 30 + 10 of 100; 50 idle, 5 waiting for a disk, 5 taken by the host */
+    fixture_write(root, "/proc/stat", "cpu  120 5 110 1050 55 3 2 15 9 0\n");
+    sample(probe, 2000, &status);
+    assert_true(fabs(status.cpu_used_share - 0.4) < 1e-9);
+    status_fini(&status);
+    /* back, as after the machine was suspended: nothing this time, and then anew */
+    fixture_write(root, "/proc/stat", "cpu  0 0 0 100 0 0 0 0 0 0\n");
+    sample(probe, 3000, &status);
+    assert_true(isnan(status.cpu_used_share));
+    status_fini(&status);
+    fixture_write(root, "/proc/stat", "cpu  50 0 0 150 0 0 0 0 0 0\n");
+    sample(probe, 4000, &status);
+    assert_true(fabs(status.cpu_used_share - 0.5) < 1e-9);
+    status_fini(&status);
+    fixture_write(root, "/proc/stat", "cpu  50 x\n");
+    sample(probe, 5000, &status);
+    assert_true(isnan(status.cpu_used_share));
+    status_fini(&status);
+    system_probe_free(probe);
+    fixture_remove(root);
+}
+
+static void pressure(void **state) {
+    char root[FIXTURE_PATH];
+    struct status status;
+    (void)state;
+    fixture_new(root);
+    fixture_write(root, "/proc/pressure/cpu", "some avg10=9.00 avg60=12.50 avg300=8.00 total=1\n");
+    fixture_write(root, "/proc/pressure/memory",
+                  "some avg10=0.00 avg60=1.00 avg300=0.00 total=1\nfull avg10=0.00 avg60=0.25 avg300=0.00 total=1\n");
+    fixture_write(root, "/proc/pressure/io", "some avg10=0.00 total=1\nfull avg10=0.00 avg60=500.00 total=1\n");
+    assert_int_equal(system_sample(root, &status), 0);
+    assert_true(fabs(status.cpu_pressure_share - 0.125) < 1e-9);
+    assert_true(fabs(status.memory_pressure_share - 0.01) < 1e-9);
+    assert_true(fabs(status.memory_pressure_full_share - 0.0025) < 1e-9);
+    assert_true(isnan(status.io_pressure_share)); /* the one behind it is not its own */
+    assert_true(isnan(status.io_pressure_full_share));
+    status_fini(&status);
+    fixture_remove(root);
+}
+
+static void add_network(const char *root, const char *name, const char *what) {
+    char path[FIXTURE_PATH], full[FIXTURE_PATH];
+    (void)snprintf(path, sizeof path, "/sys/class/net/%s/%s/x", name, what);
+    fixture_path(root, path, full);
+}
+
+static const struct network *find_network(const struct status *status, const char *name) {
+    for (size_t i = 0; i < status->network_count; i++)
+        if (strcmp(status->networks[i].name, name) == 0)
+            return &status->networks[i];
+    return NULL;
+}
+
+#define DEV_HEAD "Inter-|   Receive\n face |bytes packets\n"
+#define DEV_ROW(name, in, out) name ": " in " 7 0 0 0 0 0 0 " out " 9 0 0 0 0 0 0\n"
+
+static void networks(void **state) {
+    char root[FIXTURE_PATH];
+    struct status status;
+    (void)state;
+    fixture_new(root);
+    add_network(root, "enp5s0", "device");
+    add_network(root, "enp6s0", "device");
+    add_network(root, "enp6s0", "bonding_slave");
+    add_network(root, "bond0", "bonding");
+    add_network(root, "veth12", "brport");
+    struct system_probe *probe = probe_new(root);
+    fixture_write(root, "/proc/net/dev",
+                  DEV_HEAD DEV_ROW("    lo", "5", "5") DEV_ROW("enp5s0", "1000", "2000") DEV_ROW("enp6s0", "10", "10")
+                      DEV_ROW(" bond0", "500", "500") DEV_ROW("veth12", "9", "9") DEV_ROW("../..", "9", "9"));
+    sample(probe, 1000, &status);
+    assert_int_equal(status.network_count, 2);
+    assert_true(isnan(find_network(&status, "enp5s0")->received_bytes_per_second));
+    assert_true(isnan(status.received_bytes_per_second));
+    status_fini(&status);
+    /* one that was not there before, and one that was started anew */
+    add_network(root, "wlp3s0", "device");
+    fixture_write(root, "/proc/net/dev",
+                  DEV_HEAD DEV_ROW("enp5s0", "3000", "2500") DEV_ROW(" bond0", "100", "900")
+                      DEV_ROW("wlp3s0", "7", "7"));
+    sample(probe, 3000, &status);
+    assert_int_equal(status.network_count, 3);
+    assert_true(fabs(find_network(&status, "enp5s0")->received_bytes_per_second - 1000) < 1e-9);
+    assert_true(fabs(find_network(&status, "enp5s0")->sent_bytes_per_second - 250) < 1e-9);
+    assert_true(isnan(find_network(&status, "bond0")->received_bytes_per_second));
+    assert_true(isnan(find_network(&status, "wlp3s0")->sent_bytes_per_second));
+    assert_true(fabs(status.received_bytes_per_second - 1000) < 1e-9);
+    assert_true(fabs(status.sent_bytes_per_second - 250) < 1e-9);
+    status_fini(&status);
+    system_probe_free(probe);
+    fixture_remove(root);
+}
+
+/* What is read on a thread is there after a while, and the end may come at any moment. */
+static void a_thread_reads_what_may_be_slow(void **state) {
+    char root[FIXTURE_PATH];
+    struct status status;
+    struct loop *loop;
+    struct work *work;
+    struct system_probe *probe;
+    (void)state;
+    fixture_new(root);
+    fixture_write(root, "/proc/self/mountinfo", "22 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw\n");
+    assert_int_equal(loop_new(&loop), 0);
+    assert_int_equal(work_new(loop, 1, &work), 0);
+    assert_int_equal(system_probe_new(loop, work, root, &probe), 0);
+    status_init(&status);
+    for (int tries = 0; status.filesystem_count == 0 && tries < 3000; tries++) {
+        status_fini(&status);
+        run_for(loop, 10);
+        sample(probe, loop_now(loop), &status);
+    }
+    assert_int_equal(status.filesystem_count, 1);
+    status_fini(&status);
+    system_probe_free(probe);
+    assert_int_equal(system_probe_new(loop, work, root, &probe), 0);
+    system_probe_free(probe); /* while it is read */
+    work_free(work);
+    loop_free(loop);
+    fixture_remove(root);
+}
+
 static void names(void **state) {
     char root[FIXTURE_PATH], host[64], id[SYSTEM_BOOT_ID_SIZE];
     (void)state;
@@ -176,6 +343,11 @@ int main(void) {
         cmocka_unit_test(figures_that_make_no_sense_are_unknown),
         cmocka_unit_test(filesystems),
         cmocka_unit_test(a_container_shows_its_root),
+        cmocka_unit_test(inodes),
+        cmocka_unit_test(processors_in_use),
+        cmocka_unit_test(pressure),
+        cmocka_unit_test(networks),
+        cmocka_unit_test(a_thread_reads_what_may_be_slow),
         cmocka_unit_test(names),
         cmocka_unit_test(this_machine),
     };

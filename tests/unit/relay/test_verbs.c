@@ -4,12 +4,12 @@
 static void test_list(void **state) {
     struct rig *rig = *state;
     assert_int_equal(run(rig, &rig->alice, "list"), 0);
-    assert_string_equal(out(rig), "NAME  STATE    SINCE  ROUTE    LOAD  MEM  DISK  SERVICES\n"
-                                  "box1  online   1 min  relayed  -     -    -     ssh:22 jupyter:8888\n"
-                                  "box2  offline  never  -        -     -    -     -\n");
+    assert_string_equal(out(rig), "NAME  STATE    SINCE  ROUTE    LOAD  MEM  GPU  DISK  SERVICES\n"
+                                  "box1  online   1 min  relayed  -     -    -    -     ssh:22 jupyter:8888\n"
+                                  "box2  offline  never  -        -     -    -    -     -\n");
     assert_int_equal(run(rig, &rig->bob, ""), 0);
-    assert_string_equal(out(rig), "NAME  STATE   SINCE  ROUTE    LOAD  MEM  DISK  SERVICES\n"
-                                  "box1  online  1 min  relayed  -     -    -     jupyter:8888\n");
+    assert_string_equal(out(rig), "NAME  STATE   SINCE  ROUTE    LOAD  MEM  GPU  DISK  SERVICES\n"
+                                  "box1  online  1 min  relayed  -     -    -    -     jupyter:8888\n");
     assert_non_null(strstr(err(rig), "'help' lists the verbs"));
     json_t *list = run_json(rig, &rig->bob, "list --json");
     assert_int_equal(json_array_size(list), 1);
@@ -60,13 +60,13 @@ static void test_usage(void **state) {
     expect(rig, &rig->alice, "lsit", 2, "did you mean 'list'?");
     expect(rig, &rig->alice, "statu", 2, "did you mean 'status'?");
     expect(rig, &rig->alice, "mach", 2, "did you mean 'machine'?");
-    expect(rig, &rig->alice, "wake box1", 2, "there is no verb 'wake'; there are:\n  help");
+    expect(rig, &rig->alice, "fly box1", 2, "there is no verb 'fly'; there are:\n  help");
     expect(rig, &rig->alice, "user", 2, "usage: user list [--json]\nusage: user add NAME");
     expect(rig, &rig->alice, "user kill bob", 2, "usage: user list");
     expect(rig, &rig->alice, "user add", 2, "usage: user add NAME");
     expect(rig, &rig->alice, "status", 2, "usage: status BOX");
     expect(rig, &rig->alice, "status box1 box2", 2, "usage: status BOX");
-    expect(rig, &rig->alice, "list --free", 2, "there is no option '--free' here");
+    expect(rig, &rig->alice, "status box1 --free", 2, "there is no option '--free' here");
     expect(rig, &rig->alice, "list 'open", 2, "a quote is not closed");
     expect(rig, &rig->alice, "list '\033[2J'", 2, "control characters");
     expect(rig, &rig->alice, "invite machine box3 --for soon", 2, "not 'soon'");

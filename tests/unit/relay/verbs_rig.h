@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "sallyport/base/loop.h"
 #include "sallyport/domain/join_url.h"
 #include "sallyport/relay/verbs.h"
 #include "sallyport/store/audit.h"
@@ -24,6 +25,7 @@
 #include "sallyport/store/machines.h"
 #include "sallyport/store/users.h"
 #include "sallyport/wire/digest.h"
+#include "watch.h"
 
 #define NOW INT64_C(1795428000) /* 2026-11-23T10:00:00Z */
 #define KEY1 "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGuCkShA17D3LHaCwrgrcXqwImz7+w52uKBNld749+do key1"
@@ -37,12 +39,15 @@
 
 struct rig {
     char dir[64], path[96];
+    struct loop *loop;
+    struct watch *watch;
     struct verbs verbs;
     struct verb_actor operator, alice, bob; /* alice is an admin, bob a member who was granted box1/jupyter */
     int64_t box1, box2;
     unsigned changes;
     char renamed[SP_NAME_SIZE];
-    char lost[64]; /* "bob" or "bob all" */
+    char lost[64];    /* "bob" or "bob all" */
+    char ordered[96]; /* "box1 tensorboard" or "box1 not tensorboard" */
     struct buf out, err;
 };
 
@@ -96,6 +101,17 @@ static inline int fake_ticket(void *ctx, const struct verb_actor *actor, const c
     return buf_printf(out, "%s/%s for %s\n", box, service, name);
 }
 
+static inline int keep_order(void *ctx, const struct machine *machine, const char *service, bool published,
+                             struct why *why) {
+    struct rig *rig = ctx;
+    if (strcmp(service, "nix") == 0) {
+        why_set(why, "%s has no nix", machine->name);
+        return SP_ENOENT;
+    }
+    snprintf(rig->ordered, sizeof(rig->ordered), "%s%s %s", machine->name, published ? "" : " not", service);
+    return 0;
+}
+
 static inline int set_up(void **state) {
     struct rig *rig = calloc(1, sizeof(*rig));
     struct store *store;
@@ -105,12 +121,14 @@ static inline int set_up(void **state) {
     assert_non_null(mkdtemp(rig->dir));
     snprintf(rig->path, sizeof(rig->path), "%s/relay.db", rig->dir);
     assert_int_equal(store_open(rig->path, &store, &why), 0);
+    assert_int_equal(loop_new(&rig->loop), 0);
     rig->verbs = (struct verbs){
         .source = {.store = store, .view = live_view, .ctx = rig},
         .changed = count_change,
         .renamed = keep_name,
         .lost = keep_loss,
         .ticket = fake_ticket,
+        .publish = keep_order,
         .ctx = rig,
         .now = test_now,
         .host = "relay.example.org",
@@ -125,6 +143,10 @@ static inline int set_up(void **state) {
     assert_int_equal(store_machine_add(store, "box1", NULL, NOW, &rig->box1, NULL), 0);
     assert_int_equal(store_machine_add(store, "box2", NULL, NOW, &rig->box2, NULL), 0);
     assert_int_equal(store_grant_add(store, rig->bob.user_id, rig->box1, "jupyter", NOW), 0);
+    struct watch_config watch = {
+        .loop = rig->loop, .store = store, .now = test_now, .page = "https://relay.example.org:2222"};
+    assert_int_equal(watch_new(&watch, &rig->watch, &why), 0);
+    rig->verbs.watch = rig->watch;
     buf_init(&rig->out);
     buf_init(&rig->err);
     *state = rig;
@@ -136,6 +158,8 @@ static inline int tear_down(void **state) {
     struct rig *rig = *state;
     buf_fini(&rig->out);
     buf_fini(&rig->err);
+    watch_free(rig->watch);
+    loop_free(rig->loop);
     store_close(rig->verbs.source.store);
     for (size_t i = 0; i < 3; i++) {
         char path[128];

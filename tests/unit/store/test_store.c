@@ -77,7 +77,9 @@ static void test_older(void **state) {
     assert_int_equal(store_user_add(place->store, "alice", ROLE_ADMIN, NULL, 100, &alice, NULL), 0);
     assert_int_equal(store_session_add(place->store, hash, alice, 100, 700, "", "", &id), 0);
     place_close(place);
-    sql(place->path, "DROP TABLE service_session; DROP TABLE api_token; PRAGMA user_version = 1");
+    sql(place->path, "DROP TABLE service_session; DROP TABLE api_token; DROP TABLE claim; DROP TABLE alert;"
+                     "DROP TABLE alert_setting; DROP TABLE notice; DROP TABLE channel; DROP TABLE quiet;"
+                     "DROP TABLE home; DROP TABLE network; DROP TABLE price; PRAGMA user_version = 1");
     place_open(place);
     assert_int_equal(store_session_find(place->store, hash, 200, 1000, &session), 0);
     assert_int_equal(session.user.id, alice);
