@@ -21,6 +21,7 @@ struct sampler {
     struct process_probe *processes; /* NULL: there is no /proc */
     struct status latest;
     bool has_latest;
+    bool overdue; /* a sample was taken without waiting for the GPUs, which have yet to answer */
 };
 
 /* The Sallyport users behind the accounts, as the configuration says. */
@@ -37,8 +38,7 @@ static void name_people(const struct sampler *sampler, struct status *status) {
 }
 
 /* Whatever fails is missing in the sample, and nothing else. */
-static void sampler_take(void *ctx) {
-    struct sampler *sampler = ctx;
+static void sampler_take(struct sampler *sampler) {
     struct status status;
     uint64_t now = loop_now(sampler->config.loop);
     status_init(&status);
@@ -57,6 +57,14 @@ static void sampler_take(void *ctx) {
     sampler->config.taken(sampler->config.ctx, &sampler->latest);
 }
 
+static void gpus_answered(void *ctx) {
+    struct sampler *sampler = ctx;
+    bool overdue = sampler->overdue;
+    sampler->overdue = false;
+    if (!overdue)
+        sampler_take(sampler);
+}
+
 static void sampler_tick(void *ctx) {
     struct sampler *sampler = ctx;
     uint64_t wait = sampler->config.interval_ms;
@@ -64,7 +72,9 @@ static void sampler_tick(void *ctx) {
         wait = SECOND_MS;
     (void)loop_timer_set(&sampler->tick, wait);
     /* GPUs that have not yet answered the last question do not hold up the rest. */
-    if (gpu_probe_sample(sampler->gpu, sampler_take, sampler) < 0)
+    int rc = gpu_probe_sample(sampler->gpu, gpus_answered, sampler);
+    sampler->overdue = rc == SP_EBUSY;
+    if (rc < 0)
         sampler_take(sampler);
 }
 

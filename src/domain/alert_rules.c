@@ -75,11 +75,12 @@ void alert_gone_text(const struct alert *alert, char to[static ALERT_TEXT_SIZE])
 }
 
 /* `name` is how people call the object; "" for the machine itself. */
-static void see(struct alert_look *look, struct alert_sight *sight, const char *name) {
+static void see(struct alert_look *look, const struct alert_sight *sight, const char *name) {
     char over[TEXT_SIZE];
+    struct alert_sight seen = *sight;
     snprintf(over, sizeof(over), "%s%s%s", name, name[0] ? " " : "", rules[sight->kind].over);
-    sight->over = over;
-    alert_see(look, sight);
+    seen.over = over;
+    alert_see(look, &seen);
 }
 
 static bool has_word(const char *words, const char *word) {
@@ -283,7 +284,7 @@ void alert_look_time(struct alert_state *state, const struct alert_view *view, i
     str_time(since, left);
     snprintf(text, sizeof(text), "offline since %s", since);
     struct alert_sight away = {.kind = ALERT_OFFLINE, .key = "", .object = "", .text = text};
-    away.level = missed_since == 0                              ? LEVEL_GOOD
+    away.level = missed_since == 0                             ? LEVEL_GOOD
                  : (double)(view->now - missed_since) >= after ? LEVEL_BAD
                                                                : LEVEL_BETWEEN;
     see(&look, &away, "");

@@ -118,19 +118,19 @@ static bool parse_value(const struct setting *setting, const char *text, double 
     return true;
 }
 
-int alert_setting_parse(unsigned which, const char *text, double *out, struct why *why) {
-    const struct setting *setting = &settings_table[which];
+int alert_setting_parse(unsigned setting, const char *text, double *out, struct why *why) {
+    const struct setting *row = &settings_table[setting];
     char least[ALERT_VALUE_SIZE], most[ALERT_VALUE_SIZE];
     double value = 0;
-    if (!setting->unit)
-        return parse_switch(setting->name, text, out, why);
-    if (parse_value(setting, text, &value) && value >= setting->least && value <= setting->most) {
+    if (!row->unit)
+        return parse_switch(row->name, text, out, why);
+    if (parse_value(row, text, &value) && value >= row->least && value <= row->most) {
         *out = value;
         return 0;
     }
-    alert_setting_format(which, setting->least, least);
-    alert_setting_format(which, setting->most, most);
-    why_set(why, "%s is a number from %s to %s, not '%.32s'", setting->name, least, most, text);
+    alert_setting_format(setting, row->least, least);
+    alert_setting_format(setting, row->most, most);
+    why_set(why, "%s is a number from %s to %s, not '%.32s'", row->name, least, most, text);
     return SP_EINVAL;
 }
 

@@ -45,7 +45,7 @@ static size_t read_file(const struct process_table *table, pid_t pid, const char
 static bool is_uuid(const char *text) {
     for (int i = 0; i < KERNEL_ID_SIZE - 1; i++) {
         bool is_dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (is_dash ? text[i] != '-' : memchr("0123456789abcdef", text[i], 16) == NULL)
+        if (is_dash ? text[i] != '-' : text[i] == '\0' || strchr("0123456789abcdef", text[i]) == NULL)
             return false;
     }
     return true;

@@ -68,11 +68,9 @@ bool process_stat_parse(const char *text, size_t len, struct process_stat *out) 
 
 static bool read_stat(const struct process_table *table, const char *pid, struct process_stat *out) {
     char path[32], text[STAT_SIZE];
-    size_t len = strlen(pid);
-    if (len + sizeof "/stat" > sizeof path)
+    if (strlen(pid) + sizeof "/stat" > sizeof path)
         return false;
-    memcpy(path, pid, len);
-    memcpy(path + len, "/stat", sizeof "/stat");
+    memcpy(stpcpy(path, pid), "/stat", sizeof "/stat"); /* for each of hundreds: without printf */
     int fd = openat(dirfd(table->proc), path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;

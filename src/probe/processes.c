@@ -143,7 +143,8 @@ static size_t choose(const struct process_table *table, bool by_memory,
             continue;
         if (count < HEAVIEST)
             count++;
-        memmove(&to[at + 1], &to[at], (count - at - 1) * sizeof *to);
+        for (size_t j = count - 1; j > at; j--)
+            to[j] = to[j - 1];
         to[at] = &table->items[i];
     }
     return count;

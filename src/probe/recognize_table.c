@@ -236,7 +236,8 @@ const struct application app_table[APPLICATIONS] = {
     [MLFLOW] = {.name = "mlflow", .title = "MLflow", .hints = {"<title>MLflow"}, .path = "/version", .is = is_mlflow},
     [CODE_SERVER] = {.name = "code-server",
                      .title = "code-server",
-                     .hints = {"ocation: ./", "code-server"}, /* it leads to its login by a relative address */
+                     .hints = {"ocation: ./", "codeServerVersion"}, /* it leads to its login by a relative address */
+                     .ports = {8080, 8443},
                      .path = "/healthz",
                      .is = is_code_server},
     [OLLAMA] = {.name = "ollama", .title = "Ollama", .next = "/api/version", .models = "/api/ps", .is = is_ollama},

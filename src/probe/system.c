@@ -77,18 +77,6 @@ void system_probe_add_gpu_power(const struct system_probe *probe, struct status 
     }
 }
 
-int system_sample(const char *root, struct status *out) {
-    struct system_probe *probe;
-    int rc = system_probe_new(NULL, NULL, root, &probe);
-    if (rc != 0)
-        return rc;
-    rc = system_probe_sample(probe, os_monotonic_ms(), out);
-    if (rc != 0)
-        status_fini(out);
-    system_probe_free(probe);
-    return rc;
-}
-
 int system_boot_id(const char *root, char to[static SYSTEM_BOOT_ID_SIZE]) {
     char text[64] = "";
     int rc = kernel_text(text, sizeof text, root, "/proc/sys/kernel/random/boot_id");

@@ -109,7 +109,8 @@ static void on_sent(void *ctx, int rc, const struct why *why) {
 
 static void page_of(const struct notify *notify, const struct notice *notice, char to[static URL_SIZE]) {
     bool machine = notice->machine[0] != '\0';
-    (void)snprintf(to, URL_SIZE, "%s/%s%s", notify->page, machine ? "machines/" : "alerts", machine ? notice->machine : "");
+    (void)snprintf(to, URL_SIZE, "%s/%s%s", notify->page, machine ? "machines/" : "alerts",
+                   machine ? notice->machine : "");
 }
 
 static int send_web(struct notify *notify, struct slot *slot, const struct channel *channel, struct post *post,

@@ -8,8 +8,8 @@
 
 #include "address.h"
 #include "certificate.h"
-#include "proof.h"
 #include "prices.h"
+#include "proof.h"
 #include "recorder.h"
 #include "relay_local.h"
 #include "sallyport/base/os.h"
@@ -227,6 +227,34 @@ static void relay_greet(struct relay *relay) {
     free(users);
 }
 
+/* History, prices, claims and alerts. */
+static int relay_open_state_of_machines(struct relay *relay, struct why *why) {
+    struct recorder_config recorder = {relay->loop, relay->store, relay->state, os_realtime_s};
+    int rc = recorder_new(&recorder, &relay->recorder);
+    if (rc == 0)
+        rc = prices_read(relay->config->prices, &relay->prices, why);
+    return rc < 0 ? rc : relay_open_watch(relay, why);
+}
+
+static void relay_set_verbs(struct relay *relay) {
+    relay->verbs = (struct verbs){
+        .source = {.store = relay->store, .view = machine_view, .ctx = relay},
+        .changed = relay_rights_changed,
+        .renamed = relay_machine_renamed,
+        .lost = relay_user_lost,
+        .ticket = ask_run,
+        .publish = publish_order,
+        .ctx = relay,
+        .recorder = relay->recorder,
+        .prices = &relay->prices,
+        .watch = relay->watch,
+        .now = os_realtime_s,
+        .host = relay->host,
+        .port = relay->port,
+        .fingerprint = keypair_public(relay->host_key)->fingerprint,
+    };
+}
+
 int relay_new(struct loop *loop, const struct relay_config *config, struct relay **out, struct why *why) {
     struct relay *relay = calloc(1, sizeof *relay);
     if (!relay)
@@ -245,28 +273,8 @@ int relay_new(struct loop *loop, const struct relay_config *config, struct relay
         rc = relay_open_state(relay, why);
     if (rc < 0)
         goto fail;
-    relay->verbs = (struct verbs){
-        .source = {.store = relay->store, .view = machine_view, .ctx = relay},
-        .changed = relay_rights_changed,
-        .renamed = relay_machine_renamed,
-        .lost = relay_user_lost,
-        .ticket = ask_run,
-        .publish = publish_order,
-        .ctx = relay,
-        .now = os_realtime_s,
-        .host = relay->host,
-        .port = relay->port,
-        .fingerprint = keypair_public(relay->host_key)->fingerprint,
-    };
-    rc = recorder_new(&(struct recorder_config){relay->loop, relay->store, relay->state, os_realtime_s},
-                      &relay->recorder);
-    relay->verbs.recorder = relay->recorder;
-    relay->verbs.prices = &relay->prices;
-    if (rc == 0)
-        rc = prices_read(config->prices, &relay->prices, why);
-    if (rc == 0)
-        rc = relay_open_watch(relay, why);
-    relay->verbs.watch = relay->watch;
+    rc = relay_open_state_of_machines(relay, why);
+    relay_set_verbs(relay);
     if (rc == 0)
         rc = door_new(relay, &relay->door);
     if (rc == 0)

@@ -141,7 +141,7 @@ static int find_channel(const struct verb_call *call, struct channel *out) {
 }
 
 int verb_alerts_remove(struct verb_call *call) {
-    struct channel channel;
+    struct channel channel = {.id = 0};
     int status = find_channel(call, &channel);
     if (!status)
         status = verb_changed(call, store_channel_remove(call->store, channel.id), channel.user, call->args[0], NULL);
@@ -151,7 +151,7 @@ int verb_alerts_remove(struct verb_call *call) {
 }
 
 int verb_alerts_test(struct verb_call *call) {
-    struct channel channel;
+    struct channel channel = {.id = 0};
     struct why why = {""};
     int status = find_channel(call, &channel);
     if (status)

@@ -7,6 +7,7 @@
 #include "sallyport/base/str.h"
 #include "sallyport/domain/jsonline.h"
 #include "sallyport/store/claims.h"
+#include "sallyport/store/users.h"
 #include "watch_local.h"
 
 static void forget_claims(struct watch *watch) {
@@ -35,6 +36,19 @@ static void place(const struct watched *machine, struct claim *claim) {
     }
 }
 
+/* Who cannot log in on the machine any more has no claims there. */
+static bool is_good(const struct watch *watch, const struct claim *claim) {
+    struct policy_subject who = {.kind = SUBJECT_NOBODY};
+    struct policy_request login = {.action = ACTION_REACH_SERVICE, .machine_id = claim->machine_id, .service = "ssh"};
+    if (store_user_subject(watch->store, claim->user_id, &who) < 0)
+        return true; /* the disk, not the right */
+    bool good = policy_allows(&who, &login);
+    policy_subject_fini(&who);
+    if (!good)
+        (void)store_claim_remove(watch->store, claim->machine_id, claim->gpu_id);
+    return good;
+}
+
 int watch_load_claims(struct watch *watch) {
     struct claim *claims = NULL;
     size_t count = 0;
@@ -44,7 +58,7 @@ int watch_load_claims(struct watch *watch) {
     forget_claims(watch);
     for (size_t i = 0; rc == 0 && i < count; i++) {
         struct watched *machine = watch_find(watch, claims[i].machine_id);
-        if (!machine)
+        if (!machine || !is_good(watch, &claims[i]))
             continue;
         place(machine, &claims[i]);
         rc = append(machine, &claims[i]);

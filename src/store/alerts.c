@@ -7,6 +7,9 @@
 
 static int add(struct store *store, int64_t machine_id, const struct alert *alert, int64_t until) {
     struct query query;
+    int rc = light_begin(store);
+    if (rc)
+        return rc;
     query_begin(&query, store, STATEMENT_ALERT_ADD,
                 "INSERT INTO alert (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
     query_int(&query, machine_id);
@@ -18,7 +21,7 @@ static int add(struct store *store, int64_t machine_id, const struct alert *aler
     query_text(&query, alert->text);
     query_text(&query, alert->who);
     query_text(&query, alert->other);
-    return query_run(&query);
+    return light_end(store, query_run(&query));
 }
 
 int store_alert_on(struct store *store, int64_t machine_id, const struct alert *alert) {
@@ -31,13 +34,16 @@ int store_alert_past(struct store *store, int64_t machine_id, const struct alert
 
 int store_alert_off(struct store *store, int64_t machine_id, const struct alert *alert, int64_t now) {
     struct query query;
+    int rc = light_begin(store);
+    if (rc)
+        return rc;
     query_begin(&query, store, STATEMENT_ALERT_OFF,
                 "UPDATE alert SET until = max(?, since) WHERE machine_id = ? AND kind = ? AND key = ? AND until = 0");
     query_int(&query, now);
     query_int(&query, machine_id);
     query_text(&query, alert_kind_name(alert->kind));
     query_text(&query, alert->key);
-    return query_run(&query);
+    return light_end(store, query_run(&query));
 }
 
 /* Ends the query. A kind that a newer version wrote is passed over. */

@@ -104,6 +104,9 @@ int store_channel_remove(struct store *store, int64_t id) {
 
 int store_channel_went(struct store *store, int64_t id, int64_t now, bool tested, const char *trouble) {
     struct query query;
+    int rc = light_begin(store);
+    if (rc)
+        return rc;
     query_begin(&query, store, STATEMENT_CHANNEL_WENT,
                 "UPDATE channel SET trouble = ?2, sent = iif(?2 = '', ?3, sent), tested = iif(?4, ?3, tested),"
                 " test_ok = iif(?4, ?2 = '', test_ok) WHERE id = ?1");
@@ -111,7 +114,7 @@ int store_channel_went(struct store *store, int64_t id, int64_t now, bool tested
     query_text(&query, trouble);
     query_int(&query, now);
     query_int(&query, tested);
-    return query_run(&query);
+    return light_end(store, query_run(&query));
 }
 
 int store_quiet_get(struct store *store, int64_t user_id, struct quiet *out) {

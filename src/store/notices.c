@@ -56,7 +56,7 @@ static int insert(struct store *store, int64_t channel_id, const struct notice *
 
 int store_notice_add(struct store *store, int64_t channel_id, const struct notice *notice, int64_t now) {
     bool limited = strcmp(notice->state, "more") != 0;
-    int rc = transaction_begin(store);
+    int rc = light_begin(store);
     if (rc)
         return rc;
     rc = count_one(store, channel_id, now, limited);
@@ -64,7 +64,7 @@ int store_notice_add(struct store *store, int64_t channel_id, const struct notic
     bool full = rc == SP_EBUSY;
     if (!rc)
         rc = insert(store, channel_id, notice, now);
-    rc = transaction_end(store, full ? 0 : rc);
+    rc = light_end(store, full ? 0 : rc);
     return !rc && full ? SP_EBUSY : rc;
 }
 
@@ -143,16 +143,22 @@ int store_notice_due(struct store *store, int64_t now, size_t limit, struct noti
 
 int store_notice_later(struct store *store, int64_t id, int64_t due, int64_t tries) {
     struct query query;
+    int rc = light_begin(store);
+    if (rc)
+        return rc;
     query_begin(&query, store, STATEMENT_NOTICE_LATER, "UPDATE notice SET due = ?, tries = ? WHERE id = ?");
     query_int(&query, due);
     query_int(&query, tries);
     query_int(&query, id);
-    return query_run(&query);
+    return light_end(store, query_run(&query));
 }
 
 int store_notice_remove(struct store *store, int64_t id) {
     struct query query;
+    int rc = light_begin(store);
+    if (rc)
+        return rc;
     query_begin(&query, store, STATEMENT_NOTICE_REMOVE, "DELETE FROM notice WHERE id = ?");
     query_int(&query, id);
-    return query_run(&query);
+    return light_end(store, query_run(&query));
 }

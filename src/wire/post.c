@@ -24,6 +24,7 @@ struct posts {
 /* One message on its way: the loop's, then a thread's, then the loop's again. */
 struct job {
     struct posts *posts;
+    CURL *curl; /* while it runs */
     char *url, *from, *to, *user, *password;
     struct curl_slist *fields;
     char *body;
@@ -85,12 +86,17 @@ static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_so
 }
 
 static int on_progress(void *ctx, curl_off_t down_all, curl_off_t down, curl_off_t up_all, curl_off_t up) {
-    const struct job *job = ctx;
+    struct job *job = ctx;
+    bool stopping = atomic_load(&job->posts->stopping);
     (void)down_all;
     (void)down;
     (void)up_all;
     (void)up;
-    return atomic_load(&job->posts->stopping);
+#if LIBCURL_VERSION_NUM >= 0x075700
+    if (stopping) /* the program ends: a name server that does not answer is not waited for */
+        (void)curl_easy_setopt(job->curl, CURLOPT_QUICK_EXIT, 1L);
+#endif
+    return stopping;
 }
 
 /* What the server says is not kept; one that does not end is cut off. */
@@ -109,10 +115,19 @@ static size_t on_read(char *to, size_t size, size_t n, void *ctx) {
     return part;
 }
 
+static CURLcode set_protocols(const struct job *job, CURL *curl) {
+#if LIBCURL_VERSION_NUM >= 0x075500
+    return curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, job->to ? "smtp,smtps" : "http,https");
+#else
+    long mail = CURLPROTO_SMTP | CURLPROTO_SMTPS, web = CURLPROTO_HTTP | CURLPROTO_HTTPS;
+    return curl_easy_setopt(curl, CURLOPT_PROTOCOLS, job->to ? mail : web);
+#endif
+}
+
 static CURLcode set_common(struct job *job, CURL *curl) {
     CURLcode code = curl_easy_setopt(curl, CURLOPT_URL, job->url);
     if (!code)
-        code = curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, job->to ? "smtp,smtps" : "http,https");
+        code = set_protocols(job, curl);
     if (!code)
         code = curl_easy_setopt(curl, CURLOPT_PROXY, "");
     if (!code)
@@ -195,6 +210,7 @@ static void job_run(void *ctx) {
         why_set(&job->why, "out of memory");
         return;
     }
+    job->curl = curl;
     CURLcode code = set_common(job, curl);
     if (!code)
         code = job->to ? set_mail(job, curl, &to) : set_http(job, curl);

@@ -103,6 +103,8 @@ static void pace_gather(struct splice_pace *pace) {
 void splice_pace_note(struct splice_pace *pace, uint64_t carried) {
     uint64_t now = loop_now(pace->loop);
     pace->carried = carried;
+    if (now < pace->since)
+        pace->began = carried; /* it rests */
     if (splice_pace_gathers(pace) || now < pace->since + SPAN_MS)
         return;
     pace->free_rate = pace_rate(pace);

@@ -12,6 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "integra
 from cpu import exact_seconds  # noqa: E402
 from lab.net import seal  # noqa: E402
 from lib import Person, Relay, Sshd, World, end_popen, run, wait_for  # noqa: E402
+from history import measure_crowd_states, measure_page  # noqa: E402
 from own_state import measure_own_state  # noqa: E402
 from reach import measure_prompt, measure_splice, measure_ways  # noqa: E402
 from table import KIB, MIB, Table, cpu_s, kib, mb_s, mib, ms, percent  # noqa: E402
@@ -19,7 +20,7 @@ from ways import in_turn, openssh, random_file, sallyport, warm  # noqa: E402
 from web import measure_cells, measure_fronts, measure_live  # noqa: E402
 
 MANY_AGENTS = os.environ.get("SALLYPORT_MANY_AGENTS", "many_agents")
-PARTS = ("transfers", "logins", "agent", "crowd", "web", "cells", "live", "reach", "prompt", "splice")
+PARTS = ("transfers", "logins", "agent", "crowd", "web", "cells", "live", "reach", "prompt", "splice", "history")
 
 
 def say(text):
@@ -145,6 +146,9 @@ def measure(table, world, how):
     if "crowd" in how.only:
         say(f"{how.agents} machines in one relay ...")
         measure_crowd(table, world, how)
+    if "history" in how.only:
+        measure_page(table, world, say)
+        measure_crowd_states(table, world, how, say)
 
 
 def measure_web(table, world, how):

@@ -61,7 +61,7 @@ def machines(world, relay, inner, prefix):
 
 
 def _shows_sshd(agent):
-    return any(candidate["to"] == "sshd" for candidate in agent.status()["direct"]["candidates"])
+    return any(candidate.get("to") == "sshd" for candidate in agent.status()["direct"]["candidates"])
 
 
 def home(world, name, address):

@@ -2,7 +2,8 @@
  * are echoed, and the link with its hello and pings.
  *
  *   many_agents keys DIR COUNT          makes DIR/N and DIR/N.pub, N from 0
- *   many_agents run PORT DIR COUNT      logs in as load0, load1, ...; says `ready` when all are in; ends with stdin */
+ *   many_agents run PORT DIR COUNT [STATUS]    logs in as load0, load1, ...; says `ready` when all are in; ends with stdin.
+ *                                              STATUS: a file with a line that each says every 10 s */
 #include <errno.h>
 #include <libssh/callbacks.h>
 #include <libssh/libssh.h>
@@ -16,6 +17,8 @@
 #include <time.h>
 
 #define PING_MS 6000
+#define STATUS_MS 10000
+#define LINE_MAX_LEN 65535
 
 struct machine {
     ssh_session session;
@@ -23,6 +26,7 @@ struct machine {
     ssh_channel link;
     struct ssh_channel_callbacks_struct echo;
     int64_t pinged; /* ms */
+    int64_t told;
     bool lost;
 };
 
@@ -128,8 +132,8 @@ out:
     return rc;
 }
 
-/* Reads what came, and pings when it is time. */
-static void drive(struct machine *machine, bool readable, int64_t now) {
+/* Reads what came, and pings and says `status` (NULL: nothing) when it is time. */
+static void drive(struct machine *machine, bool readable, const char *status, int64_t now) {
     char bytes[4096];
     if (readable) {
         int rc = SSH_OK;
@@ -143,10 +147,14 @@ static void drive(struct machine *machine, bool readable, int64_t now) {
         machine->pinged = now;
         say(machine->link, "{\"kind\":\"ping\",\"n\":1}\n");
     }
+    if (!machine->lost && status && now - machine->told > STATUS_MS) {
+        machine->told = now;
+        say(machine->link, status);
+    }
 }
 
 /* Until standard input ends. Returns how many machines were lost meanwhile. */
-static unsigned serve(struct machine *machines, struct pollfd *polled, unsigned count) {
+static unsigned serve(struct machine *machines, struct pollfd *polled, unsigned count, const char *status) {
     unsigned lost = 0;
     for (unsigned n = 0; n < count; n++)
         polled[n] = (struct pollfd){.fd = ssh_get_fd(machines[n].session), .events = POLLIN};
@@ -160,7 +168,7 @@ static unsigned serve(struct machine *machines, struct pollfd *polled, unsigned 
         for (unsigned n = 0; n < count; n++) {
             if (machines[n].lost)
                 continue;
-            drive(&machines[n], polled[n].revents != 0, now);
+            drive(&machines[n], polled[n].revents != 0, status, now);
             if (machines[n].lost) {
                 fprintf(stderr, "load%u was lost\n", n);
                 polled[n].fd = -1;
@@ -178,7 +186,7 @@ static void drop(struct machine *machine) {
     ssh_free(machine->session);
 }
 
-static int run(unsigned port, const char *dir, unsigned count) {
+static int run(unsigned port, const char *dir, unsigned count, const char *said) {
     struct machine *machines = calloc(count, sizeof *machines);
     struct pollfd *polled = calloc(count + 1, sizeof *polled);
     int status = 1;
@@ -188,13 +196,15 @@ static int run(unsigned port, const char *dir, unsigned count) {
         if (log_in(&machines[n], port, dir, n) != 0)
             goto out;
         machines[n].pinged = now_ms();
+        /* Not all at once. */
+        machines[n].told = now_ms() - STATUS_MS * n / count;
         /* Those that came first must not fall silent while the last ones log in. */
         for (unsigned earlier = 0; n % 50 == 49 && earlier < n; earlier++)
-            drive(&machines[earlier], true, now_ms());
+            drive(&machines[earlier], true, NULL, now_ms());
     }
     puts("ready");
     fflush(stdout);
-    status = serve(machines, polled, count) == 0 ? 0 : 1;
+    status = serve(machines, polled, count, said) == 0 ? 0 : 1;
 out:
     for (unsigned n = 0; machines && n < count; n++)
         drop(&machines[n]);
@@ -203,11 +213,26 @@ out:
     return status;
 }
 
+static bool read_line(const char *path, char to[static LINE_MAX_LEN + 1]) {
+    FILE *file = fopen(path, "re");
+    bool good = file && fgets(to, LINE_MAX_LEN + 1, file);
+    if (!good)
+        fprintf(stderr, "cannot read %s\n", path);
+    if (file)
+        fclose(file);
+    return good;
+}
+
 int main(int argc, char **argv) {
     if (argc == 4 && strcmp(argv[1], "keys") == 0)
         return make_keys(argv[2], (unsigned)strtoul(argv[3], NULL, 10));
-    if (argc == 5 && strcmp(argv[1], "run") == 0)
-        return run((unsigned)strtoul(argv[2], NULL, 10), argv[3], (unsigned)strtoul(argv[4], NULL, 10));
-    fprintf(stderr, "usage: many_agents keys DIR COUNT | run PORT DIR COUNT\n");
+    if ((argc == 5 || argc == 6) && strcmp(argv[1], "run") == 0) {
+        static char line[LINE_MAX_LEN + 1];
+        if (argc == 6 && !read_line(argv[5], line))
+            return 1;
+        return run((unsigned)strtoul(argv[2], NULL, 10), argv[3], (unsigned)strtoul(argv[4], NULL, 10),
+                   argc == 6 ? line : NULL);
+    }
+    fprintf(stderr, "usage: many_agents keys DIR COUNT | run PORT DIR COUNT [STATUS]\n");
     return 2;
 }

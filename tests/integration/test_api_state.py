@@ -26,7 +26,8 @@ class State(ApiCase):
     @classmethod
     def begin(cls):
         super().begin()
-        cls.box = HandMachine(cls.world, "hand1", cls.relay)
+        cls.box = HandMachine(cls.world, "hand1", cls.relay,
+                              forwards=("ssh:22:127.0.0.1:9", "mlflow:5000:127.0.0.1:9"))
         cls.relay.ctl("grant", "bob", "hand1/ssh")
         cls.carol = Person(cls.world, "carol", cls.relay)
         cls.relay.ctl("grant", "carol", "hand1/jupyter")
@@ -51,6 +52,7 @@ class State(ApiCase):
         for kind, plural in (("filesystem", "filesystems"), ("disk", "disks"), ("sensor", "sensors"),
                              ("network", "networks"), ("gpu", "gpus"), ("process", "processes")):
             status[plural] = [self.full(kind)]
+        status["disks"] = [self.full("disk", health="passed")]
         status["gpus"] = [self.full("gpu", id="GPU-a", index=0, name="NVIDIA GeForce RTX 4090", used_share=0.9)]
         status["processes"] = [self.full("process", pid=9, gpus=[0], user="bob", person="bob", ended=False)]
         self.box.link.send(kind="status", **(status | more))
@@ -140,9 +142,10 @@ class State(ApiCase):
                                        if one["kind"] == "gpu_hot"], 20)
         alerts = self.call(self.member, "GET", "/api/v1/alerts", wanted=200)
         self.assertIn(("hand1", "gpu_hot"), [(one["machine"], one["kind"]) for one in alerts["on"]])
-        self.tell(gpus=[self.full("gpu", id="GPU-a", index=0, temperature_celsius=40)])
-        wait_for("its end", lambda: [one for one in self.call(self.admin, "GET", "/api/v1/alerts")["past"]
-                                     if one["kind"] == "gpu_hot"], 200)
+        # The end of a job is over at once.
+        self.tell(processes=[self.full("process", pid=9, gpus=[0], user="bob", ended=True)])
+        wait_for("the end of the job", lambda: [one for one in self.call(self.admin, "GET", "/api/v1/alerts")["past"]
+                                                if one["kind"] == "job_ended"], 20)
         settings = self.call(self.member, "GET", "/api/v1/alerts/settings?machine=hand1", wanted=200)["settings"]
         hot = next(one for one in settings if one["name"] == "gpu_temperature_celsius")
         self.assertEqual((hot["value"], hot["set_for"], hot["unit"]), ("80", "all", "celsius"))
@@ -182,8 +185,9 @@ class State(ApiCase):
         self.box.link.send(kind="services", services=[
             {"name": "ssh", "kind": "ssh", "port": 22, "state": "up"},
             {"name": "ollama", "kind": "http", "port": 11434, "state": "found", "changeable": True},
+            {"name": "mlflow", "kind": "http", "port": 5000, "state": "up", "changeable": True},
             {"name": "gradio", "kind": "http", "port": 7860, "state": "found"}])
-        wait_for("ollama", lambda: len(self.machine(self.admin)["services"]) == 3, 20)
+        wait_for("what was found", lambda: len(self.machine(self.admin)["services"]) == 4, 20)
         path = "/api/v1/machines/hand1/services"
         self.call(self.admin, "POST", f"{path}/ollama", wanted=204)
         said = self.box.link.until("publish")
@@ -193,11 +197,9 @@ class State(ApiCase):
         self.call(self.member, "POST", f"{path}/ollama", wanted=403)
         self.call(self.admin, "DELETE", f"{path}/ssh", wanted=409)
         self.call(self.member, "DELETE", f"{path}/ssh", wanted=403)
-        self.box.link.send(kind="services", services=[
-            {"name": "ollama", "kind": "http", "port": 11434, "state": "up", "changeable": True}])
-        wait_for("ollama up", lambda: self.machine(self.admin)["services"][0]["state"] == "up", 20)
-        self.call(self.admin, "DELETE", f"{path}/ollama", wanted=204)
-        self.assertFalse(self.box.link.until("publish")["published"])
+        self.call(self.admin, "DELETE", f"{path}/mlflow", wanted=204)
+        said = self.box.link.until("publish")
+        self.assertEqual((said["service"], said["published"]), ("mlflow", False))
         # Woken by another machine in the same network.
         here = [{"mac": "02:00:00:00:00:01", "network": "192.168.7.0/24"}]
         sleeper = HandMachine(self.world, "hand2", self.relay)

@@ -89,6 +89,13 @@ class Claims(Case):
         self.assertEqual(self.claims(), [])
         self.assertEqual(self.bob.verb("claim", "box1", "1").returncode, 0)
 
+    def test_it_goes_with_the_right(self):
+        self.bob.verb("claim", "box1", "1")
+        self.relay.ctl("revoke", "bob", "box1")
+        self.assertEqual(self.claims(), [])
+        self.relay.ctl("grant", "bob", "box1/ssh")
+        self.assertEqual(self.claims(), [])
+
     def test_processes_against_it_are_marked(self):
         self.bob.verb("claim", "box1", "0")
         self.tell(processes=[{"pid": 1, "gpus": [0], "user": "bob"}, {"pid": 2, "gpus": [0], "user": "eve"},

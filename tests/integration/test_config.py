@@ -150,7 +150,7 @@ class Config(Case):
     def test_a_newer_database(self):
         relay = Relay(self.world, name="newer")
         relay.process.stop()
-        [database] = [file for file in relay.state.iterdir() if is_database(file)]
+        [database] = [file for file in relay.state.iterdir() if is_database(file) and file.name != "history.sqlite"]
         with sqlite3.connect(database) as connection:
             connection.execute("PRAGMA user_version = 9999")
         connection.close()
@@ -162,7 +162,7 @@ class Config(Case):
     def test_a_broken_database(self):
         relay = Relay(self.world, name="broken")
         relay.process.stop()
-        [database] = [file for file in relay.state.iterdir() if is_database(file)]
+        [database] = [file for file in relay.state.iterdir() if is_database(file) and file.name != "history.sqlite"]
         database.write_bytes(b"this is no database" * 1000)
         done = self.run_relay("--state", relay.state, "--listen", relay.listen[0], "--name", "localhost")
         self.assertEqual(done.returncode, 1)

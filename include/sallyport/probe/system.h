@@ -33,9 +33,6 @@ int system_probe_sample(struct system_probe *probe, uint64_t now_ms, struct stat
  * with a memory of their own. */
 void system_probe_add_gpu_power(const struct system_probe *probe, struct status *status);
 
-/* A sample without a probe: no rates, and no health of disks. 0 or SP_ENOMEM. */
-int system_sample(const char *root, struct status *out);
-
 /* The kernel's random name for this boot, 36 characters: 0, SP_ESYS or SP_EFORMAT. */
 #define SYSTEM_BOOT_ID_SIZE 37
 int system_boot_id(const char *root, char to[static SYSTEM_BOOT_ID_SIZE]);

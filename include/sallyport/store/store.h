@@ -7,9 +7,9 @@
 
 #include "sallyport/base/err.h"
 
-/* One connection, used by one thread. Every change is on the disk when its call returns, but for the audit and the
- * times of last use, of which a power cut may take the last seconds. Wherever a function of this room returns SP_ESYS,
- * the database failed: errno is set and the reason was logged. */
+/* One connection, used by one thread. Every change is on the disk when its call returns, but for the audit, alerts,
+ * messages and the times of last use, of which a power cut may take the last seconds. Wherever a function of this room
+ * returns SP_ESYS, the database failed: errno is set and the reason was logged. */
 struct store;
 
 /* Opens or creates the file (mode 0600), checks it, and brings its schema up to date. SP_EVERSION: written by a newer

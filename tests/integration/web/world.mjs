@@ -201,16 +201,17 @@ export class World {
     return run(process.env.RELAY, 'ctl', '--state', this.path('relay-state'), ...words);
   }
 
-  // A machine that publishes these ports as services of kind http, and what it finds below `home`.
-  async machine(name, services, home = this.folder(`${name}-home`)) {
+  // A machine that publishes these ports as services of kind http, and what it finds below `home`; with more lines for
+  // its configuration, and more environment.
+  async machine(name, services, home = this.folder(`${name}-home`), more = { lines: '', env: {} }) {
     const config = Object.entries(services)
       .map(([service, port]) => `[service ${service}]\nport = ${port}\nkind = http\n`);
-    writeFileSync(this.path(`${name}.ini`), config.join(''));
+    writeFileSync(this.path(`${name}.ini`), more.lines + config.join(''));
     const url = /sallyport:\/\/[^\s'"]+/.exec(await this.ctl('invite', 'machine', name))[0];
     // The cable is the laptop's alone.
     await run(process.env.AGENT, 'join', '--state', this.folder(`${name}-state`),
       url.replace(`//${this.name}:${this.port}/`, `//127.0.0.1:${this.behind}/`));
-    const env = { ...process.env, HOME: home };
+    const env = { ...process.env, HOME: home, ...more.env };
     for (const variable of ['XDG_DATA_HOME', 'XDG_RUNTIME_DIR', 'JUPYTER_DATA_DIR', 'JUPYTER_RUNTIME_DIR']) {
       delete env[variable];
     }

@@ -282,6 +282,7 @@ static void test_claims(void **state) {
     alert_look_time(&bench->state, &bench->view, 0, 0);
     assert_string_equal(bench->said, "on claim_ending: the claim of ann on GPU 0 ends in 15 min\n");
     claims[0].until += 7200; /* it goes on */
+    bench->view.now++;
     alert_look_time(&bench->state, &bench->view, 0, 0);
     assert_int_equal(count_on(bench), 0);
     assert_int_equal(bench->turns[ALERT_DROPPED], 1);
@@ -326,7 +327,7 @@ static void test_switched_off(void **state) {
 /* Whatever comes and goes: so many items, and each turns on at most once a minute. */
 static void test_flapping(void **state) {
     struct bench *bench = *state;
-    for (int i = 0; i < 600; i++) {
+    for (int i = 0; i < 130; i++) {
         status_fini(&bench->status);
         status_init(&bench->status);
         for (int g = 0; g < STATUS_GPUS_MAX; g++) {
@@ -344,7 +345,7 @@ static void test_flapping(void **state) {
         look(bench, 1);
     }
     assert_true(bench->state.count <= ALERT_ITEMS_MAX);
-    assert_true(bench->turns[ALERT_ON] <= 10 * ALERT_ITEMS_MAX);
+    assert_true(bench->turns[ALERT_ON] <= 3 * ALERT_ITEMS_MAX);
 }
 
 static void test_clock_set_back(void **state) {

@@ -78,6 +78,8 @@ static void what_is_too_little_or_too_far_away(void **state) {
     struct rig *rig = *state;
     for (int i = 0; i < 100; i++) /* 1 MiB an hour */
         assert_int_equal(look_at(rig, "/a", TOTAL, 300 * GIB - i * (1LL << 20) / 12), STATUS_UNKNOWN);
+    for (int i = 0; i < 100; i++) /* 2 MiB an hour of little */
+        assert_int_equal(look_at(rig, "/s", 5 * GIB, GIB - i * (2LL << 20) / 12), STATUS_UNKNOWN);
     for (int i = 0; i < 100; i++) /* 40 days */
         assert_int_equal(look_at(rig, "/b", TOTAL, 960 * GIB - i * GIB / 12), STATUS_UNKNOWN);
     int64_t got = STATUS_UNKNOWN;

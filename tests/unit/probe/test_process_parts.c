@@ -52,13 +52,14 @@ static void containers_by_their_paths(void **state) {
 static void accounts(void **state) {
     static const char passwd[] =
         "root:x:0:0:root:/root:/bin/bash\nbad line\n:x:7:7::/:\nesc\x1b:x:8:8::/:\n"
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa:x:9:9::/:\n"
         "ann:x:1000:1000::/home/ann:/bin/zsh\nann2:x:1000:1000::/:\nshort:x:1001\nlast:x:1002:1";
     char name[ACCOUNT_NAME_SIZE], root[FIXTURE_PATH];
     static const struct {
         uid_t uid;
         const char *name;
-    } expected[] = {
-        {0, "root"}, {1000, "ann"}, {7, "7"}, {8, "8"}, {1001, "1001"}, {1002, "last"}, {4294967294U, "4294967294"}};
+    } expected[] = {{0, "root"}, {1000, "ann"},  {7, "7"},       {8, "8"},
+                    {9, "9"},    {1001, "1001"}, {1002, "last"}, {4294967294U, "4294967294"}};
     (void)state;
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
         account_parse(passwd, sizeof passwd - 1, expected[i].uid, name);

@@ -138,13 +138,13 @@ static void those_on_gpus(void **state) {
     sample(rig, 500, pids);
     assert_true(fabs(find(rig, 4711)->cpu_used_share - 0.5) < 1e-9);
     /* another process with that number; another program in this one */
-    set_process(rig, (struct made_up){.pid = 4711, .comm = "bash", .ticks = 9, .start = 900});
-    COMMAND(rig, 4711, "bash");
+    set_process(rig, (struct made_up){.pid = 4711, .comm = "python", .ticks = 9, .start = 900});
+    COMMAND(rig, 4711, "python\0other.py");
     set_process(rig, (struct made_up){.pid = 71, .parent = 69, .comm = "y", .start = 600, .pages = 1});
     COMMAND(rig, 71, "./y");
     sample(rig, 500, pids);
     assert_true(isnan(find(rig, 4711)->cpu_used_share));
-    assert_string_equal(find(rig, 4711)->command, "bash");
+    assert_string_equal(find(rig, 4711)->command, "python other.py");
     assert_string_equal(find(rig, 71)->command, "./y");
 }
 

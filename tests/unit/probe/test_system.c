@@ -7,12 +7,21 @@
 #include "sallyport/base/err.h"
 #include "sallyport/probe/system.h"
 
+/* The first sample of a probe: without rates. */
+static int first_sample(const char *root, struct status *out) {
+    struct system_probe *probe;
+    assert_int_equal(system_probe_new(NULL, NULL, root, &probe), 0);
+    int rc = system_probe_sample(probe, 1000, out);
+    system_probe_free(probe);
+    return rc;
+}
+
 static void everything_unknown(void **state) {
     char root[FIXTURE_PATH], text[256], id[SYSTEM_BOOT_ID_SIZE];
     struct status status;
     (void)state;
     fixture_new(root);
-    assert_int_equal(system_sample(root, &status), 0);
+    assert_int_equal(first_sample(root, &status), 0);
     assert_true(status_is_empty(&status));
     status_fini(&status);
     assert_int_equal(system_boot_id(root, id), SP_ESYS);
@@ -31,7 +40,7 @@ static void figures(void **state) {
                   "MemTotal:       16384000 kB\nMemFree:          1000 kB\nMemAvailable:    4096000 kB\n"
                   "SwapCached:            0 kB\nSwapTotal:       2048 kB\nSwapFree:           1024 kB\n");
     fixture_write(root, "/sys/devices/system/cpu/online", "0-15,32-47,50\n");
-    assert_int_equal(system_sample(root, &status), 0);
+    assert_int_equal(first_sample(root, &status), 0);
     assert_int_equal(status.uptime_s, 86400);
     assert_true(fabs(status.load_1m - 0.5) < 1e-9);
     assert_true(fabs(status.load_5m - 12.25) < 1e-9);
@@ -55,7 +64,7 @@ static void figures_that_make_no_sense_are_unknown(void **state) {
     fixture_write(root, "/proc/loadavg", "0.50 x\n");
     fixture_write(root, "/proc/meminfo", "MemTotal:       1000 kB\nMemAvailable:    2000 kB\nSwapTotal: 5 MB\n");
     fixture_write(root, "/sys/devices/system/cpu/online", "3-1\n");
-    assert_int_equal(system_sample(root, &status), 0);
+    assert_int_equal(first_sample(root, &status), 0);
     assert_int_equal(status.uptime_s, STATUS_UNKNOWN);
     assert_true(fabs(status.load_1m - 0.5) < 1e-9);
     assert_true(isnan(status.load_5m));
@@ -110,7 +119,7 @@ static void filesystems(void **state) {
         fixture_path(root, folders[i], path);
     fixture_write(root, "/file", "127.0.0.1 localhost\n");
     fixture_write(root, "/proc/self/mountinfo", mountinfo);
-    assert_int_equal(system_sample(root, &status), 0);
+    assert_int_equal(first_sample(root, &status), 0);
     expect_filesystem(&status, "/", "ext4");
     expect_filesystem(&status, "/boot/efi", "vfat");
     expect_filesystem(&status, "/data", "xfs");
@@ -128,13 +137,13 @@ static void a_container_shows_its_root(void **state) {
     fixture_write(root, "/proc/self/mountinfo",
                   "22 1 0:40 / / rw - overlay overlay rw\n"
                   "23 1 0:41 / /x rw - overlay overlay rw\n");
-    assert_int_equal(system_sample(root, &status), 0);
+    assert_int_equal(first_sample(root, &status), 0);
     assert_int_equal(status.filesystem_count, 1);
     expect_filesystem(&status, "/", "overlay");
     status_fini(&status);
 
     fixture_write(root, "/proc/self/mountinfo", "22 1 0:40 / / rw - nfs4 server:/root rw\n");
-    assert_int_equal(system_sample(root, &status), 0);
+    assert_int_equal(first_sample(root, &status), 0);
     assert_int_equal(status.filesystem_count, 0);
     status_fini(&status);
     fixture_remove(root);
@@ -148,7 +157,7 @@ static void inodes(void **state) {
     (void)state;
     fixture_new(root);
     fixture_write(root, "/proc/self/mountinfo", "22 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw\n");
-    assert_int_equal(system_sample(root, &status), 0);
+    assert_int_equal(first_sample(root, &status), 0);
     assert_int_equal(statvfs(root, &space), 0);
     assert_int_equal(status.filesystem_count, 1);
     if (space.f_files > 0) {
@@ -197,6 +206,10 @@ static void processors_in_use(void **state) {
     sample(probe, 4000, &status);
     assert_true(fabs(status.cpu_used_share - 0.5) < 1e-9);
     status_fini(&status);
+    fixture_write(root, "/proc/stat", "cpu  40 0 0 250 0 0 0 0 0 0\n"); /* less work, more time */
+    sample(probe, 4500, &status);
+    assert_true(isnan(status.cpu_used_share));
+    status_fini(&status);
     fixture_write(root, "/proc/stat", "cpu  50 x\n");
     sample(probe, 5000, &status);
     assert_true(isnan(status.cpu_used_share));
@@ -213,12 +226,17 @@ static void pressure(void **state) {
     fixture_write(root, "/proc/pressure/cpu", "some avg10=9.00 avg60=12.50 avg300=8.00 total=1\n");
     fixture_write(root, "/proc/pressure/memory",
                   "some avg10=0.00 avg60=1.00 avg300=0.00 total=1\nfull avg10=0.00 avg60=0.25 avg300=0.00 total=1\n");
-    fixture_write(root, "/proc/pressure/io", "some avg10=0.00 total=1\nfull avg10=0.00 avg60=500.00 total=1\n");
-    assert_int_equal(system_sample(root, &status), 0);
+    fixture_write(root, "/proc/pressure/io", "some avg10=0.00 total=1\nfull avg10=0.00 avg60=50.00 total=1\n");
+    assert_int_equal(first_sample(root, &status), 0);
     assert_true(fabs(status.cpu_pressure_share - 0.125) < 1e-9);
     assert_true(fabs(status.memory_pressure_share - 0.01) < 1e-9);
     assert_true(fabs(status.memory_pressure_full_share - 0.0025) < 1e-9);
     assert_true(isnan(status.io_pressure_share)); /* the one behind it is not its own */
+    assert_true(fabs(status.io_pressure_full_share - 0.5) < 1e-9);
+    status_fini(&status);
+    fixture_write(root, "/proc/pressure/io", "some avg10=0.00 avg60=500.00 total=1\nhalf\n");
+    assert_int_equal(first_sample(root, &status), 0);
+    assert_true(isnan(status.io_pressure_share));
     assert_true(isnan(status.io_pressure_full_share));
     status_fini(&status);
     fixture_remove(root);
@@ -327,7 +345,7 @@ static void names(void **state) {
 static void this_machine(void **state) {
     struct status status;
     (void)state;
-    assert_int_equal(system_sample("", &status), 0);
+    assert_int_equal(first_sample("", &status), 0);
     assert_true(status.uptime_s > 0);
     assert_true(status.load_1m >= 0);
     assert_true(status.cpu_count >= 1);

@@ -11,8 +11,8 @@ enum { MIB = 1 << 20, LONG_MS = 60000 };
 struct stand {
     struct loop *loop;
     struct splice_pace pace;
-    int a[2], b[2]; /* [0] the peer's, [1] ours */
-    uint64_t carried;
+    int a[2], b[2];          /* [0] the peer's, [1] ours */
+    uint64_t carried, flood; /* bytes; bytes a millisecond */
     unsigned due, stop_after;
     bool flows, closes;
     struct loop_timer timer;
@@ -46,7 +46,7 @@ static bool stand_run(struct stand *stand, uint64_t limit_ms) {
 }
 
 static void stand_init(struct stand *stand) {
-    *stand = (struct stand){0};
+    *stand = (struct stand){.flood = MIB};
     assert_int_equal(loop_new(&stand->loop), 0);
     tcp_pair(stand->a);
     tcp_pair(stand->b);
@@ -63,10 +63,19 @@ static void stand_fini(struct stand *stand) {
     }
 }
 
-/* So much at one moment. */
+/* Lets time pass. */
+static void stand_sleep(struct stand *stand, uint64_t ms) {
+    assert_false(stand_run(stand, ms));
+}
+
+/* Much, for long enough: as it is before anything is gathered. */
 static void stand_flood(struct stand *stand) {
     splice_pace_note(&stand->pace, stand->carried);
-    splice_pace_note(&stand->pace, stand->carried += MIB);
+    stand_sleep(stand, 20);
+    splice_pace_note(&stand->pace, stand->carried);
+    stand_sleep(stand, 20);
+    uint64_t took = loop_now(stand->loop) - stand->pace.since;
+    splice_pace_note(&stand->pace, stand->carried += took * stand->flood);
 }
 
 static int mark_of(int fd) {
@@ -113,12 +122,35 @@ static void test_ends_when_little_flows(void **state) {
     assert_int_equal(mark_of(stand.a[1]), 1);
     assert_int_equal(mark_of(stand.b[1]), 1);
     assert_true(shows(stand.a[1], 0));
-    /* Who was slowed down by it is left alone for a while. */
+    stand_fini(&stand);
+}
+
+/* Who waits for answers, and is slowed down by gathering, is left alone for a while, and then for longer; what he sends
+ * meanwhile does not count. */
+static void test_slowed_down(void **state) {
+    struct stand stand;
+    (void)state;
+    stand_init(&stand);
+    stand.flood = 3 * MIB; /* a tick carries 1 MiB at most: much, but less than before */
+    stand.flows = true;
+    for (uint64_t rest = 100; rest <= 200; rest *= 2) {
+        assert_int_equal(stand.pace.rest_ms, rest);
+        stand_flood(&stand);
+        assert_true(splice_pace_gathers(&stand.pace));
+        assert_true(stand_run(&stand, LONG_MS));
+        assert_false(splice_pace_gathers(&stand.pace));
+        splice_pace_note(&stand.pace, stand.carried += 1000 * (uint64_t)MIB);
+        stand_sleep(&stand, rest / 2);
+        splice_pace_note(&stand.pace, stand.carried += 1000 * (uint64_t)MIB);
+        assert_false(splice_pace_gathers(&stand.pace));
+        stand_sleep(&stand, rest);
+    }
+    stand.flood = MIB / 2; /* as fast as before: nobody is slowed down */
+    stand.stop_after = stand.due + 40;
     stand_flood(&stand);
-    assert_false(splice_pace_gathers(&stand.pace));
-    assert_false(stand_run(&stand, 100));
-    stand_flood(&stand);
+    assert_true(stand_run(&stand, LONG_MS));
     assert_true(splice_pace_gathers(&stand.pace));
+    assert_int_equal(stand.pace.rest_ms, 100);
     stand_fini(&stand);
 }
 
@@ -127,8 +159,8 @@ static void test_slow_is_not_gathered(void **state) {
     (void)state;
     stand_init(&stand);
     for (int i = 0; i < 4; i++) {
-        splice_pace_note(&stand.pace, stand.carried += MIB / 4);
-        assert_false(stand_run(&stand, 20));
+        splice_pace_note(&stand.pace, stand.carried += MIB);
+        stand_sleep(&stand, 20);
         assert_false(splice_pace_gathers(&stand.pace));
     }
     stand_fini(&stand);
@@ -159,7 +191,7 @@ static void test_closed_by_its_owner(void **state) {
     stand.closes = true;
     assert_true(stand_run(&stand, LONG_MS));
     assert_int_equal(stand.due, 1);
-    assert_false(stand_run(&stand, 20));
+    stand_sleep(&stand, 20);
     assert_int_equal(stand.due, 1);
     stand_fini(&stand);
 }
@@ -186,6 +218,7 @@ int main(void) {
         cmocka_unit_test(test_much_is_gathered),     cmocka_unit_test(test_ends_when_little_flows),
         cmocka_unit_test(test_slow_is_not_gathered), cmocka_unit_test(test_ends_are_seen),
         cmocka_unit_test(test_closed_by_its_owner),  cmocka_unit_test(test_no_descriptors),
+        cmocka_unit_test(test_slowed_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
