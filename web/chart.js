@@ -141,7 +141,7 @@ export class Chart {
         stroke: styleOf(`--c${one.colour % COLOURS}`),
         width: 2,
         dash: DASHES[Math.floor(one.colour / 2) % DASHES.length],
-        points: { show: false },
+        points: { size: 4 }, // drawn where they are few
       }))],
       hooks: { setCursor: [(chart) => this.point(chart.cursor.idx ?? null)] },
     };

@@ -38,6 +38,21 @@ function labelOf(series) {
 // A GPU has the same colour in all charts, and what is not a GPU another one.
 const colourOf = (series, i, all) => series.gpu ?? (all.some((one) => one.gpu !== undefined) ? 5 : i);
 
+// Times of which nothing is known are left out of the answer: no line is to be drawn across them.
+function withGaps({ times, series, step_s: step }) {
+  const places = [];
+  times.forEach((time, i) => {
+    if (i > 0 && time - times[i - 1] > 1.5 * step) {
+      places.push([times[i - 1] + step, null]);
+    }
+    places.push([time, i]);
+  });
+  return {
+    times: places.map(([time]) => time),
+    series: series.map((one) => ({ ...one, values: places.map(([, i]) => (i === null ? null : one.values[i])) })),
+  };
+}
+
 const isKnown = (series) => series.values.some((value) => value !== null);
 const stamp = (ms) => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 
@@ -61,10 +76,13 @@ export function prepareHistory(name, now) {
   }
 
   function show(answer) {
-    const history = { from: Date.parse(answer.from) / 1000, to: Date.parse(answer.to) / 1000, step: answer.step_s, times: answer.times };
+    const whole = withGaps(answer);
+    const history = {
+      from: Date.parse(answer.from) / 1000, to: Date.parse(answer.to) / 1000, step: answer.step_s, times: whole.times,
+    };
     let any = false;
     charts.forEach((chart, i) => {
-      const series = answer.series.filter((one) => KINDS[i].takes(one.name) && isKnown(one))
+      const series = whole.series.filter((one) => KINDS[i].takes(one.name) && isKnown(one))
         .map((one, nth, all) => ({ label: labelOf(one), colour: colourOf(one, nth, all), values: one.values }));
       setHidden(chart.node, series.length === 0);
       any ||= series.length > 0;

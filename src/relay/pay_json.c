@@ -50,7 +50,7 @@ static json_t *gpu_json(const struct pay_report_gpu *gpu, const struct pay_gpu *
 }
 
 static json_t *user_json(const struct pay_report_user *user, const struct pay_user *sums) {
-    json_t *object = json_pack("{s:s}", "user", user->name);
+    json_t *object = json_pack("{s:s}", "user", str_is_clean(user->name, strlen(user->name)) ? user->name : "?");
     bool good = object && put_real(object, "gpu_hours", sums->gpu_hours) &&
                 put_real(object, "energy_kwh", sums->joules / JOULES_PER_KWH) &&
                 put_real(object, "cloud_cost", sums->cloud_cost) && put_real(object, "energy_cost", sums->energy_cost);

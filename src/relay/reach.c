@@ -60,8 +60,13 @@ bool reach_say_named(const struct machine_live *live, const struct policy_subjec
                      uint16_t port, struct why *why) {
     const struct service *service = name ? service_find(live->shown, live->shown_count, name)
                                          : service_for_port(live->shown, live->shown_count, port);
-    struct policy_request home = {.action = ACTION_REACH_SERVICE, .machine_id = live->id, .service = "ssh"};
-    if (!service || !policy_allows(subject, &home))
+    if (!service)
+        return false;
+    /* What was only found is nobody's: it is named to those who may log in there. */
+    struct policy_request go = {.action = ACTION_REACH_SERVICE,
+                                .machine_id = live->id,
+                                .service = service->found ? "ssh" : service->name};
+    if (!policy_allows(subject, &go))
         return false;
     if (service->found)
         why_set(why, "%s has found %s on port %u, but it is not published: an admin can do that (publish %s %s)",

@@ -60,8 +60,8 @@ struct verb_call {
     const char *note, *user; /* of --note and --user; NULL: not given */
     struct {
         const char *machine, *power, *cloud, *since, *currency;
-    } prices; /* NULL: not given */
-    uint64_t duration;       /* of --for in seconds; 0: not given */
+    } prices;          /* NULL: not given */
+    uint64_t duration; /* of --for in seconds; 0: not given */
     const char *input;
     size_t input_len;
     struct buf *out, *err;

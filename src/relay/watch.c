@@ -101,8 +101,10 @@ void watch_free(struct watch *watch) {
     if (!watch)
         return;
     size_t cursor = 0;
-    for (struct watched *machine; watch->machines && (machine = map_next(watch->machines, &cursor, NULL));)
+    for (struct watched *machine; watch->machines && (machine = map_next(watch->machines, &cursor, NULL));) {
+        watch_store_home(watch, machine);
         watched_free(machine);
+    }
     notify_free(watch->notify);
     map_free(watch->machines);
     free(watch->settings);
@@ -115,6 +117,7 @@ void watch_tick(struct watch *watch) {
     for (struct watched *machine; (machine = map_next(watch->machines, &cursor, NULL));) {
         watch_look_time(watch, machine);
         watch_expire_claims(watch, machine);
+        watch_store_home(watch, machine);
     }
     if (now < watch->tidied || now >= watch->tidied + TIDY_S) {
         watch->tidied = now;
@@ -131,7 +134,7 @@ void watch_arrived(struct watch *watch, int64_t machine_id, const char *name, co
     (void)str_copy(machine->name, sizeof machine->name, name);
     home.asleep = false;
     (void)str_copy(home.observed, sizeof home.observed, observed);
-    watch_note_home(watch, machine, &home);
+    watch_note_home(machine, &home);
     watch_look_time(watch, machine);
 }
 
@@ -141,6 +144,7 @@ void watch_left(struct watch *watch, int64_t machine_id) {
         return;
     machine->online = false;
     machine->left = watch->config.now();
+    watch_store_home(watch, machine);
     machine->gpu_count = 0;
 }
 
@@ -156,7 +160,7 @@ void watch_status(struct watch *watch, int64_t machine_id, const struct status *
         return;
     struct home home = machine->home;
     home.asleep = strcmp(status->power_state, "sleeping") == 0;
-    watch_note_home(watch, machine, &home);
+    watch_note_home(machine, &home);
     watch_place_gpus(machine, status, watch->config.now());
     watch_look_status(watch, machine, status);
 }
@@ -167,7 +171,7 @@ void watch_lan(struct watch *watch, int64_t machine_id, const struct link_lan *l
         return;
     struct home home = machine->home;
     home.lan = *lan;
-    watch_note_home(watch, machine, &home);
+    watch_note_home(machine, &home);
 }
 
 static bool is_listed(const struct machine *machines, size_t count, int64_t id) {

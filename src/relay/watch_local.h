@@ -24,6 +24,7 @@ struct watched {
     bool online;
     int64_t left; /* UTC seconds; 0: it was never there */
     struct home home;
+    bool home_dirty; /* it is not stored yet as it is now */
     struct watched_gpu gpus[STATUS_GPUS_MAX];
     size_t gpu_count;
     struct claim *claims; /* owned, at most CLAIMS_MAX */
@@ -64,6 +65,8 @@ void watch_look_time(struct watch *watch, struct watched *machine);
 
 /* watch_wake.c */
 int watch_load_homes(struct watch *watch);
-void watch_note_home(struct watch *watch, struct watched *machine, const struct home *home);
+/* Kept in memory at once, and stored by watch_store_home: a machine may say something else with every message. */
+void watch_note_home(struct watched *machine, const struct home *home);
+void watch_store_home(struct watch *watch, struct watched *machine);
 
 #endif

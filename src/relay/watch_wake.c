@@ -30,11 +30,15 @@ static bool is_same(const struct home *a, const struct home *b) {
     return true;
 }
 
-void watch_note_home(struct watch *watch, struct watched *machine, const struct home *home) {
-    if (is_same(&machine->home, home))
-        return;
+void watch_note_home(struct watched *machine, const struct home *home) {
+    machine->home_dirty |= !is_same(&machine->home, home);
     machine->home = *home;
-    (void)store_home_put(watch->store, home); /* the store has logged a failure */
+}
+
+void watch_store_home(struct watch *watch, struct watched *machine) {
+    if (machine->home_dirty)
+        (void)store_home_put(watch->store, &machine->home); /* the store has logged a failure */
+    machine->home_dirty = false;
 }
 
 /* Both are in it. */

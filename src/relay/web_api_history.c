@@ -20,8 +20,9 @@ struct wish {
     bool csv;
 };
 
+/* A name out of a file that was damaged may be no text at all. */
 static int append_text(struct buf *out, const char *text) {
-    return jsonline_append_bare(out, json_string(text), SIZE_MAX);
+    return jsonline_append_bare(out, json_string(str_is_clean(text, strlen(text)) ? text : "?"), SIZE_MAX);
 }
 
 /* A share needs no more than a few figures, and the answer has many of them. */

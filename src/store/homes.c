@@ -58,7 +58,7 @@ static int put_networks(struct store *store, const struct home *home) {
 
 int store_home_put(struct store *store, const struct home *home) {
     struct query query;
-    int rc = transaction_begin(store);
+    int rc = light_begin(store);
     if (rc)
         return rc;
     query_begin(&query, store, STATEMENT_HOME_PUT,
@@ -70,5 +70,5 @@ int store_home_put(struct store *store, const struct home *home) {
     rc = query_run(&query);
     if (!rc)
         rc = put_networks(store, home);
-    return transaction_end(store, rc);
+    return light_end(store, rc);
 }

@@ -73,8 +73,12 @@ def measure_page(table, world, say):
     for what, query in ((f"{DAYS} days, as the page asks for them", ""), ("the same from minutes", "&step=600")):
         got = [time_of(relay, token, f"/api/v1/machines/box1/history?from={now - DAYS * 86400 + 60}&to={now}{query}")
                for _ in range(ROUNDS)]
-        table.bound(f"history of a machine with {GPUS} GPUs, {what} ({got[0][1] / 1000:.0f} kB)",
-                    median([seconds for seconds, _ in got]), tenths_ms, 0.05)
+        figure = f"history of a machine with {GPUS} GPUs, {what} ({got[0][1] / 1000:.0f} kB)"
+        seconds = median([one for one, _ in got])
+        if query:
+            table.note(figure, tenths_ms(seconds))
+        else:
+            table.bound(figure, seconds, tenths_ms, 0.05)
     table.bound("the machine itself, as JSON",
                 median([time_of(relay, token, "/api/v1/machines/box1")[0] for _ in range(ROUNDS)]), tenths_ms, 0.05)
     relay.process.stop()

@@ -44,8 +44,8 @@ def measure_own_state(table, world, how):
     began, used = time.monotonic(), sum(exact_seconds(pid) for pid in family)
     time.sleep(how.idle)
     share = (sum(exact_seconds(pid) for pid in family) - used) / (time.monotonic() - began)
-    table.bound(f"agent and its helper, a sample a second, 2 GPUs, {PROCESSES} processes: share of a core", share, percent,
-                0.005)
+    table.bound(f"agent and its helper, a sample a second, 2 GPUs, {PROCESSES} processes: share of a core", share,
+                percent, 0.005)
     table.bound("... memory (PSS, both)", memory_bytes(family, "Pss"), mib, 12 * MIB)
     table.note("... resident, with what others share", mib(memory_bytes(family, "Rss")))
 

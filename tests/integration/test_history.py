@@ -91,9 +91,18 @@ class History(Watched):
             self.assertEqual(set(kept) - set(self.minutes()), set())
             self.assertNotIn("lost", self.history())
             self.wait_minutes(1)
+        self.what_it_pays()
         self.cut_off()
         self.jump(7200)
         self.jump(-86400)
+
+    def what_it_pays(self):
+        """The GPUs of the machine, by the names that have a price, and the energy of the last minutes."""
+        pay = json.loads(self.relay.ctl("pay", "box1", "--json"))
+        self.assertEqual(sorted(gpu["index"] for gpu in pay["gpus"]), [0, 1])
+        self.assertGreater(pay["energy_kwh"], 0)
+        self.assertTrue(all(gpu["used_hours"] >= 0 for gpu in pay["gpus"]))
+        self.assertTrue(any(gpu.get("cloud_price_per_hour") for gpu in pay["gpus"]), pay)
 
     def cut_off(self):
         """The file ends in the middle: the relay starts, says what it lost, and everybody can still get in."""

@@ -2,12 +2,14 @@
 notebooks are told, its token is not."""
 import json
 import os
+import pathlib
 import time
 import unittest
 
-from lib import STRETCH, Agent, Case, Person, Relay, Sshd, free_port, wait_for
+from lib import ME, STRETCH, Agent, Case, Person, Relay, Sshd, free_port, wait_for
 from lib.jupyter import (TOKEN, Jupyter, cell_ended, fetch, on_channels, open_notebook, run_cell, runtime_files,
                          send_cell)
+from lib.nvml import Gpus
 
 # What DESIGN promises, and what is granted to a busy test machine on top of it.
 NOTICED = 10.0
@@ -114,8 +116,8 @@ class Notebooks(Case):
         cls.home = cls.world.folder("home")
         cls.alice = Person(cls.world, "alice", cls.relay, admin=True)
 
-    def machine(self, name, config=""):
-        self.agent = Agent(self.world, name, self.relay, config, env=environment(self.home))
+    def machine(self, name, config="", env=None):
+        self.agent = Agent(self.world, name, self.relay, config, env=env or environment(self.home))
         self.agent.join()
         self.agent.start()
         self.addCleanup(self.agent.process.stop)
@@ -206,6 +208,28 @@ class Notebooks(Case):
         jupyter, _ = self.jupyter("jupyter-server", more=["--ServerApp.token="])
         self.wait_notebooks(self.machine("open"), jupyter.port, [])
 
+    def test_whose_notebook_is_on_a_gpu(self):
+        gpus = Gpus(self.world)
+        env = environment(self.home)
+        env.update((name, gpus.env[name]) for name in ("LD_LIBRARY_PATH", "SALLYPORT_NVML_SCRIPT"))
+        jupyter, base = self.jupyter("jupyter-server")
+        kernel = open_notebook(base, "work/Trial.ipynb")
+        pid = wait_for("the kernel's process", lambda: pid_of(f"kernel-{kernel}.json"), 30)
+        gpus.play(f"process 1 {pid} 4096 80")
+        self.machine("notebooks-gpu", "sample_interval = 1\n", env)
+
+        def told():
+            status = self.relay.machine("notebooks-gpu").get("status", {})
+            return next((process for process in status.get("processes", []) if process["pid"] == pid), {})
+
+        wait_for("the process to be told with its notebook", lambda: told().get("notebook") == "work/Trial.ipynb", 30)
+        self.assertEqual(told()["gpus"], [1])
+        self.assertEqual(told()["user"], ME)
+        self.assertIn("ipykernel", told()["command"])
+        self.assertEqual(told()["gpu_memory_used_bytes"], 4096 << 20)
+        jupyter.stop()
+        wait_for("it to be gone", lambda: not told() or told().get("ended"), 30)
+
     def test_a_token_file_tells_what_is_out_of_sight(self):
         # Its runtime file is in a home where nobody looks, as that of a container is.
         jupyter, base = self.jupyter("jupyter-server", home=self.world.folder("container"))
@@ -219,6 +243,17 @@ class Notebooks(Case):
         self.check_life(name, jupyter, base)
         self.assertEqual(len(self.log_lines(jupyter, "403 GET /api/sessions")), 1)
         self.check_secrecy(name, jupyter)
+
+
+def pid_of(word):
+    """The first process with that in its command line; None when there is none."""
+    for line in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if word.encode() in line.read_bytes():
+                return int(line.parent.name)
+        except OSError:
+            pass
+    return None
 
 
 def environment(home):

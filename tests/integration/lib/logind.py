@@ -13,8 +13,8 @@ class Logind:
     def __init__(self, world):
         folder = world.folder("bus")
         self.env = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={folder}/socket"}
-        world.start("bus", ["dbus-daemon", f"--config-file={CONFIG}", f"--address=unix:path={folder}/socket", "--nofork",
-                            "--nopidfile"], clean_end=False)
+        world.start("bus", ["dbus-daemon", f"--config-file={CONFIG}", f"--address=unix:path={folder}/socket",
+                            "--nofork", "--nopidfile"], clean_end=False)
         wait_for("the bus", (folder / "socket").exists)
         self.log = world.path("logind.log")
         with open(self.log, "wb") as output:

@@ -29,8 +29,10 @@ export function historyOf(machine, from, to) {
   const end = Math.floor(Date.parse(to) / 1000);
   const begin = Math.floor(Date.parse(from) / 1000);
   const step = STEPS.find((one) => (end - begin) / one <= ROWS_MAX) ?? STEPS.at(-1);
+  // For a while the machine was away: such rows are left out.
+  const away = (time) => time > end - 0.6 * (end - begin) && time < end - 0.55 * (end - begin);
   const times = [];
-  for (let time = Math.ceil(begin / step) * step; time <= end; time += step) times.push(time);
+  for (let time = Math.ceil(begin / step) * step; time <= end; time += step) if (!away(time)) times.push(time);
   const status = machine.status ?? {};
   const names = ['cpu_used_share', 'memory_used_share', 'swap_used_share', 'cpu_temperature_celsius',
     'received_bytes_per_second', 'sent_bytes_per_second', 'power_watts'].map((name) => ({ name }));
@@ -40,9 +42,7 @@ export function historyOf(machine, from, to) {
     }
   }
   for (const { mount } of status.filesystems ?? []) names.push({ name: `filesystem.${mount}.used_share` });
-  // For a while the machine was away.
-  const away = (time) => time > end - 0.6 * (end - begin) && time < end - 0.55 * (end - begin);
   const series = machine.status ? names.map((one) => ({ ...one, values: times.map((time) =>
-    (away(time) ? null : valuesOf(one.name, time, one.gpu ?? 0))) })) : [];
+    valuesOf(one.name, time, one.gpu ?? 0)) })) : [];
   return { machine: machine.name, from, to, step_s: step, times, series };
 }

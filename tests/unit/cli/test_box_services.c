@@ -20,14 +20,17 @@ static void what_the_relay_tells(void **state) {
                            "{\"name\":\"ssh\",\"kind\":\"ssh\",\"port\":22,\"state\":\"up\"},"
                            "{\"name\":\"jupyter-lab\",\"kind\":\"http\",\"port\":8889,\"state\":\"down\"},"
                            "{\"name\":\"jupyter\",\"kind\":\"http\",\"port\":8888,\"state\":\"up\",\"path\":\"/ann/\"},"
+                           "{\"name\":\"ray\",\"kind\":\"http\",\"port\":8265,\"state\":\"found\"},"
                            "{\"name\":\"db\",\"kind\":\"tcp\",\"port\":5432,\"state\":\"up\"}],\"future\":[1,2]}",
                            &services),
                      0);
     assert_true(services.online);
-    assert_int_equal(services.count, 4);
+    assert_int_equal(services.count, 5);
     assert_true(box_services_have_ssh(&services));
     assert_string_equal(box_services_jupyter(&services)->name, "jupyter");
     assert_string_equal(box_services_jupyter(&services)->path, "/ann/");
+    assert_true(box_services_find(&services, "ray")->found);
+    assert_false(box_services_find(&services, "ray")->up);
     assert_string_equal(box_services_find(&services, "db")->path, "/");
     assert_int_equal(box_services_find(&services, "db")->port, 5432);
     assert_int_equal(box_services_find(&services, "db")->kind, SERVICE_TCP);

@@ -158,6 +158,13 @@ static void test_errors(void **state) {
     assert_int_equal(bench->turns[ALERT_ON], 1);
     look(bench, 10);
     assert_int_equal(bench->turns[ALERT_ON], 2);
+    gpu->xid_count = 7;
+    look(bench, 10);
+    look(bench, 10);
+    look(bench, 600);
+    gpu->xid_count = 2; /* started anew, and two errors since */
+    look(bench, 10);
+    assert_int_equal(bench->turns[ALERT_ON], 3);
     gpu->ecc_uncorrected_count = STATUS_UNKNOWN;
     look(bench, 10);
     gpu->ecc_uncorrected_count = 2;

@@ -196,7 +196,7 @@ static void a_program_that_goes_on(void **state) {
     struct rig *rig = *state;
     start(rig, "sleep 600 & echo $!; sleep 600", 1000, 2000);
     run_within(rig->loop, 60000);
-    assert_true(is_over(atoi(rig->output)));
+    assert_true(is_over((int)strtol(rig->output, NULL, 10)));
     assert_int_equal(rig->result.exit_status, -1);
     assert_true(rig->result.too_late);
     start(rig, "while true; do echo yes; done", 100000, 600000);

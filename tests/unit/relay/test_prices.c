@@ -32,7 +32,7 @@ static void patterns_and_currencies(void **state) {
         parse("[gpu *RTX 4090]\nper_hour = 0.4\ncurrency = USD\ndate = 2026-09-20\nsource = somewhere\n"
               "[gpu *A100*80GB*]\nper_hour = 2\n"
               "[gpu *RTX*]\nper_hour = 0.1\ncurrency = EUR\n"
-              "[gpu MI300X]\nper_hour = 3\ncurrency = XXX\n"
+              "[gpu MI300X]\nper_hour = 3\ncurrency = XAU\n"
               "[currency EUR]\nusd = 1.25\n[currency GBP]\nusd = 1.5\n");
     struct price_found found;
     (void)state;
@@ -47,7 +47,7 @@ static void patterns_and_currencies(void **state) {
     is(prices, "NVIDIA A100-SXM4-40GB", "USD", NAN);
     is(prices, "NVIDIA GeForce RTX 4090", "CHF", NAN); /* nobody says what that is worth */
     is(prices, "MI300X", "USD", NAN);
-    is(prices, "MI300X", "XXX", 3);
+    is(prices, "MI300X", "XAU", 3);
     is(prices, "", "USD", NAN);
     assert_int_equal(prices_find(prices, "RTX 4090", "USD", &found), 0);
     assert_string_equal(found.source, "somewhere");

@@ -151,6 +151,13 @@ static void minutes_are_means(void **state) {
     assert_int_equal(table.rows, 12);
     is(column(&table, "cpu_used_share")->values[3], 1);
     recorder_table_fini(&table);
+    say(rig, 0.25); /* twice in ten seconds: the latter */
+    test_clock += 5;
+    say(rig, 0.75);
+    table = read_from(rig, START, test_clock + 1, 10);
+    assert_int_equal(table.rows, 13);
+    is(column(&table, "cpu_used_share")->values[12], 0.75);
+    recorder_table_fini(&table);
 }
 
 static void a_restart_loses_no_more_than_the_minute(void **state) {

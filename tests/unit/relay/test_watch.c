@@ -225,6 +225,7 @@ static void test_asleep(void **state) {
     watch_view(place->watch, place->box1, &view);
     assert_false(view.asleep); /* it is still there */
     watch_left(place->watch, place->box1);
+    assert_int_equal(store_machine_seen(place->store, &place->box1, 1, START), 0);
     begin_anew(place);
     watch_view(place->watch, place->box1, &view);
     assert_true(view.asleep);

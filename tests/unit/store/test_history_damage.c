@@ -152,7 +152,7 @@ static void two_are_kept(void **state) {
     for (struct dirent *entry; (entry = readdir(dir));) {
         found += strncmp(entry->d_name, "history.damaged-", 16) == 0;
         if (strncmp(entry->d_name, "history.damaged-", 16) == 0)
-            assert_true(atoll(entry->d_name + 16) >= START + 2); /* the latest ones */
+            assert_true(strtoll(entry->d_name + 16, NULL, 10) >= START + 2); /* the latest ones */
     }
     closedir(dir);
     assert_int_equal(found, 2);
