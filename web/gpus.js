@@ -3,7 +3,9 @@ import { follow, make, setHidden, setText } from './dom.js';
 import { createMeter, shareMeter, sizeMeter, updateMeter } from './meter.js';
 import { DASH, celsiusText, shareText, untilText, wattsText } from './text.js';
 
-const IDLE = 0.05; // used by less: as docs/PROTOCOL.md section 8 says of `list --free`
+// As docs/PROTOCOL.md section 8 says of `list --free`: used by less; a screen's program holds less.
+const IDLE = 0.05;
+const SCREEN_BYTES = 256 * 1024 * 1024;
 const HOT_CELSIUS = 85;
 const STATES = { asleep: 'asleep', lost: 'lost: it fell off its bus', hanging: 'its driver does not answer' };
 const THROTTLES = { power: 'at its power limit', thermal: 'slowed by heat', hardware: 'slowed by its hardware',
@@ -18,7 +20,8 @@ const unique = (list) => [...new Set(list)];
 export function gpusOf(machine) {
   const status = machine.online ? machine.status ?? {} : {};
   return (status.gpus ?? []).map((gpu) => {
-    const processes = (status.processes ?? []).filter((one) => !one.ended && (one.gpus ?? []).includes(gpu.index));
+    const processes = (status.processes ?? []).filter((one) => !one.ended && (one.gpus ?? []).includes(gpu.index)
+      && !(one.gpu_memory_used_bytes < SCREEN_BYTES));
     const claim = (machine.claims ?? []).find((one) => one.gpu === gpu.index);
     const ok = (gpu.state ?? 'ok') === 'ok';
     return {

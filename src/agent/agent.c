@@ -71,8 +71,24 @@ static void agent_publish(struct agent *agent, const struct link_publish *order)
     agent_link_error(agent->link, reason);
 }
 
+/* Each order costs something on this machine: a relay that gives them without end is neither followed nor answered. */
+static bool agent_may_be_ordered(struct agent *agent) {
+    uint64_t now = loop_now(agent->loop);
+    if (agent->orders == 0 || now - agent->ordered_from >= MINUTE_MS) {
+        agent->ordered_from = now;
+        agent->orders = 0;
+    }
+    if (agent->orders > ORDERS_A_MINUTE)
+        return false;
+    if (++agent->orders > ORDERS_A_MINUTE)
+        log_warn("the relay gives more than %d orders in a minute: the rest of them is not followed", ORDERS_A_MINUTE);
+    return agent->orders <= ORDERS_A_MINUTE;
+}
+
 static void agent_link_heard(void *ctx, const struct link_message *message) {
     struct agent *agent = ctx;
+    if ((message->kind == LINK_WAKE || message->kind == LINK_PUBLISH) && !agent_may_be_ordered(agent))
+        return;
     direct_hear(agent->direct, message);
     condition_hear(agent->condition, message);
     if (message->kind == LINK_PUBLISH)

@@ -39,6 +39,8 @@ struct agent {
     struct loop_timer retry, tick, probation, hurry;
     uint64_t probation_from, hurried;
     uint64_t backoff_ms;
+    uint64_t ordered_from; /* loop_now when the minute began in which ... */
+    unsigned orders;       /* ... the relay gave so many orders to wake and to publish */
     bool stopping;
     char last_error[512];
     char peer[64];

@@ -63,8 +63,7 @@ bool sleep_gpu_is_busy(const struct status *status) {
         if (!isnan(gpu->used_share) && gpu->used_share > 0.05)
             return true;
         for (size_t j = 0; j < status->process_count && isnan(gpu->used_share); j++) {
-            const struct process *process = &status->processes[j];
-            if (!process->ended && gpu->index < 32 && (process->gpus & (1U << gpu->index)))
+            if (process_is_on(&status->processes[j], gpu->index))
                 return true;
         }
     }

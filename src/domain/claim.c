@@ -73,7 +73,7 @@ bool claim_place(struct claim *claims, size_t count, const struct status *status
 }
 
 const char *claim_owner(const struct process *process) {
-    const char *owner = process->person[0] ? process->person : process->user;
+    const char *owner = process_owner(process);
     return strcmp(owner, "root") == 0 ? "" : owner;
 }
 
@@ -86,12 +86,16 @@ static double used_share(const struct gpu *gpu) {
     return (double)gpu->memory_used_bytes / (double)gpu->memory_total_bytes;
 }
 
+/* A screen needs a program on the GPU that holds little memory; who computes holds more by his context alone. */
+enum { DESKTOP_BYTES = 256 << 20 };
+
 bool claim_is_idle(const struct status *status, const struct gpu *gpu) {
     if (strcmp(gpu->state, "lost") == 0 || strcmp(gpu->state, "hanging") == 0 || used_share(gpu) >= IDLE_SHARE)
         return false;
     for (size_t i = 0; i < status->process_count; i++) {
         const struct process *process = &status->processes[i];
-        if (!process->ended && gpu->index >= 0 && gpu->index < STATUS_GPUS_MAX && process->gpus >> gpu->index & 1)
+        bool desktop = process->gpu_memory_used_bytes >= 0 && process->gpu_memory_used_bytes < DESKTOP_BYTES;
+        if (process_is_on(process, gpu->index) && !desktop)
             return false;
     }
     return true;

@@ -55,6 +55,14 @@ double status_number(const void *base, const struct status_member *member) {
     return (double)NAN;
 }
 
+const char *process_owner(const struct process *process) {
+    return process->person[0] ? process->person : process->user;
+}
+
+bool process_is_on(const struct process *process, int64_t gpu) {
+    return !process->ended && gpu >= 0 && gpu < STATUS_GPUS_MAX && process->gpus >> gpu & 1;
+}
+
 /* Nothing is known. */
 static void members_init(void *base, const struct status_member *member) {
     for (; member->name; member++) {

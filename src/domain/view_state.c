@@ -2,12 +2,13 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "sallyport/domain/claim.h"
 #include "sallyport/domain/jsonline.h"
 #include "view_local.h"
 
 bool view_is_against_claim(const struct machine_view *view, const struct process *process) {
-    const char *owner = process->person[0] ? process->person : process->user;
-    if (!owner[0] || strcmp(owner, "root") == 0)
+    const char *owner = claim_owner(process);
+    if (!owner[0])
         return false;
     for (size_t i = 0; i < view->claim_count; i++) {
         const struct view_claim *claim = &view->claims[i];

@@ -120,20 +120,11 @@ static const struct view_claim *claim_of(const struct machine_view *view, int64_
     return NULL;
 }
 
-static const char *owner_of(const struct process *process) {
-    return process->person[0] ? process->person : process->user;
-}
-
-/* It runs on that GPU, now. */
-static bool is_on(const struct process *process, int64_t gpu) {
-    return !process->ended && gpu >= 0 && gpu < STATUS_GPUS_MAX && process->gpus >> gpu & 1;
-}
-
 /* One of his that is on it comes before number i. */
 static bool is_named(const struct status *status, size_t i, int64_t gpu) {
     for (size_t k = 0; k < i; k++) {
-        if (is_on(&status->processes[k], gpu) &&
-            strcmp(owner_of(&status->processes[k]), owner_of(&status->processes[i])) == 0)
+        if (process_is_on(&status->processes[k], gpu) &&
+            strcmp(process_owner(&status->processes[k]), process_owner(&status->processes[i])) == 0)
             return true;
     }
     return false;
@@ -144,9 +135,9 @@ static void users_text(char *to, size_t size, const struct status *status, int64
     size_t used = 0;
     to[0] = '\0';
     for (size_t i = 0; i < status->process_count; i++) {
-        if (!is_on(&status->processes[i], gpu) || is_named(status, i, gpu))
+        if (!process_is_on(&status->processes[i], gpu) || is_named(status, i, gpu))
             continue;
-        int n = snprintf(to + used, size - used, "%s%s", used ? ", " : "", owner_of(&status->processes[i]));
+        int n = snprintf(to + used, size - used, "%s%s", used ? ", " : "", process_owner(&status->processes[i]));
         if (n < 0 || used + (size_t)n >= size) { /* no room for this one: what fits stays */
             to[used] = '\0';
             return;
@@ -222,7 +213,7 @@ static void process_row(struct table *table, const struct machine_view *view, co
     number_text(cpu, process->cpu_used_share * 100, "%");
     if (process->started > 0)
         view_ago_text(since, now, process->started);
-    table_row(table, (const char *[]){pid, owner_of(process), gpus, gpu_memory, memory, cpu, since,
+    table_row(table, (const char *[]){pid, process_owner(process), gpus, gpu_memory, memory, cpu, since,
                                       shown ? process->container : "", shown ? what : ""});
 }
 

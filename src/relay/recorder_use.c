@@ -57,8 +57,8 @@ static void find_users(const struct status *status, const struct gpu *gpu, struc
     *users = (struct users){.count = 0};
     for (size_t i = 0; i < status->process_count; i++) {
         const struct process *process = &status->processes[i];
-        const char *name = process->person[0] ? process->person : process->user;
-        if (process->ended || gpu->index < 0 || gpu->index >= 32 || !(process->gpus >> gpu->index & 1))
+        const char *name = process_owner(process);
+        if (!process_is_on(process, gpu->index))
             continue;
         size_t at = 0;
         while (at < users->count && strcmp(users->names[at], name) != 0)

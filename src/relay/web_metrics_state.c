@@ -190,12 +190,8 @@ static void add_disks_healthy(struct metrics *metrics, const struct overview *ma
     }
 }
 
-static const char *owner_of(const struct process *process) {
-    return process->person[0] ? process->person : process->user;
-}
-
 static bool is_users(const struct process *process, const char *user, size_t gpu) {
-    return !process->ended && process->gpus >> gpu & 1 && strcmp(owner_of(process), user) == 0;
+    return process_is_on(process, (int64_t)gpu) && strcmp(process_owner(process), user) == 0;
 }
 
 /* One user's programs on one GPU: how many, and their memory there as far as it is known. */
@@ -220,10 +216,10 @@ static void add_user(struct metrics *metrics, const struct machine_view *view, s
 /* The first of his processes on that GPU stands for all. */
 static bool is_first(const struct status *status, size_t i, size_t gpu) {
     for (size_t k = 0; k < i; k++) {
-        if (is_users(&status->processes[k], owner_of(&status->processes[i]), gpu))
+        if (is_users(&status->processes[k], process_owner(&status->processes[i]), gpu))
             return false;
     }
-    return is_users(&status->processes[i], owner_of(&status->processes[i]), gpu);
+    return is_users(&status->processes[i], process_owner(&status->processes[i]), gpu);
 }
 
 static void add_users(struct metrics *metrics, const struct overview *machines, bool memory) {
@@ -236,7 +232,7 @@ static void add_users(struct metrics *metrics, const struct overview *machines, 
         for (size_t k = 0; view && k < view->status->process_count; k++) {
             for (size_t gpu = 0; gpu < STATUS_GPUS_MAX; gpu++) {
                 if (is_first(view->status, k, gpu))
-                    add_user(metrics, view, gpu, owner_of(&view->status->processes[k]), memory);
+                    add_user(metrics, view, gpu, process_owner(&view->status->processes[k]), memory);
             }
         }
     }

@@ -152,6 +152,11 @@ extern const struct status_list status_lists[];
  * UTC seconds; texts and bits have none. */
 double status_number(const void *base, const struct status_member *member);
 
+/* Whose it is: the Sallyport user behind its account, else the account. */
+const char *process_owner(const struct process *process);
+/* Does it run, on the GPU with that index? */
+bool process_is_on(const struct process *process, int64_t gpu);
+
 /* Nothing is known. */
 void status_init(struct status *status);
 /* Frees; nothing is known afterwards. */

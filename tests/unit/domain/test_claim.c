@@ -106,6 +106,10 @@ static void test_idle(void **state) {
     assert_true(claim_is_idle(&status, gpu));
     process->gpus = 1 << 3;
     assert_false(claim_is_idle(&status, gpu));
+    process->gpu_memory_used_bytes = (256 << 20) - 1; /* a screen's */
+    assert_true(claim_is_idle(&status, gpu));
+    process->gpu_memory_used_bytes++;
+    assert_false(claim_is_idle(&status, gpu));
     process->ended = true;
     assert_true(claim_is_idle(&status, gpu));
     status_fini(&status);
