@@ -25,6 +25,8 @@ enum {
     PROBATION_MS = 3000, /* after a change of the network, an answer must come within this */
     IDLE_S = 5,
     DEAD_MS = 15000,
+    MINUTE_MS = 60000,
+    ORDERS_A_MINUTE = 60,
 };
 
 static void agent_dial(void *ctx);

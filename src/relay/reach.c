@@ -63,9 +63,8 @@ bool reach_say_named(const struct machine_live *live, const struct policy_subjec
     if (!service)
         return false;
     /* What was only found is nobody's: it is named to those who may log in there. */
-    struct policy_request go = {.action = ACTION_REACH_SERVICE,
-                                .machine_id = live->id,
-                                .service = service->found ? "ssh" : service->name};
+    struct policy_request go = {
+        .action = ACTION_REACH_SERVICE, .machine_id = live->id, .service = service->found ? "ssh" : service->name};
     if (!policy_allows(subject, &go))
         return false;
     if (service->found)

@@ -249,5 +249,32 @@ class Configured(Case):
         self.assertEqual([service["state"] for service in relay.machine("box3")["services"]], ["found"] * 3)
 
 
+class Flood(Case):
+    """A relay, or who has its rights, that gives orders without end."""
+
+    def test_orders_without_end(self):
+        relay, _, agent = self.world.relay_with_agent()
+        alice = Person(self.world, "alice", relay, admin=True)
+        token = alice.verb("key", "add", "--api", "test").stdout.strip()
+        app = Application(self.world, "ollama")
+        self.addCleanup(app.stop)
+
+        def service():
+            return next((one for one in relay.machine("box1")["services"] if one["port"] == app.port), {})
+        wait_for("it to be found", lambda: service().get("state") == "found", 40)
+        path = f"/api/v1/machines/box1/services/{service()['name']}"
+
+        def order(method):
+            return Visitor(relay).ask(path, None, method, fields=[("Authorization", f"Bearer {token}")]).status
+        refused = "more than 60 orders in a minute"
+        for count in range(200):
+            if agent.process.text().count(refused):
+                break
+            # Whatever it is by now: the order is for one of the two states.
+            self.assertIn(204, (order("POST"), order("DELETE")))
+        self.assertGreaterEqual(count, 25)
+        self.assertEqual(agent.process.text().count(refused), 1)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -166,7 +166,7 @@ bool status_is_empty(const struct status *status);
 
 /* Room for one more item at the end of the list of that name ("gpus"), with nothing known in it; NULL when the list is full
  * or memory is short. Valid until the next call for this list. */
-void *status_add(struct status *status, const char *list);
+void *status_add(struct status *status, const char *name);
 /* Makes `out`, which is overwritten, a copy. SP_ENOMEM: nothing was written. */
 int status_copy(const struct status *status, struct status *out);
 
