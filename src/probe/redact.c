@@ -156,6 +156,8 @@ static bool redact_name(struct redaction *r) {
     if (next == '\0' || is_space(next))
         return r->at[0] == '-' && redact_option(r, len);
     size_t mark = len + (next == '"' || next == '\''); /* "token": ... */
+    if (mark > len && mark < left && r->at[mark] == ']') /* environ['TOKEN'] = ... */
+        mark++;
     if (mark >= left || (r->at[mark] != '=' && r->at[mark] != ':') || !redact_is_secret_name(r->at, len))
         return false;
     bool is_alone = r->at == r->argument;

@@ -235,7 +235,8 @@ int notify_test(struct notify *notify, int64_t channel_id, struct why *why) {
     int rc = store_channel_get(notify->store, channel_id, &channel);
     if (rc < 0)
         return rc;
-    if (!slot || find_slot(notify, channel_id) || notify->now() < channel.tested + TEST_EVERY_S) {
+    int64_t since = notify->now() - channel.tested; /* below 0: the clock was set back */
+    if (!slot || find_slot(notify, channel_id) || (since >= 0 && since < TEST_EVERY_S)) {
         secret_wipe(&channel, sizeof channel);
         why_set(why, "a message to it is on its way, or was a moment ago: try again in a few seconds");
         return SP_EBUSY;

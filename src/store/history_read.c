@@ -34,6 +34,11 @@ int history_read(struct history *history, int64_t machine_id, unsigned level, in
 static void take_text(sqlite3_stmt *statement, int column, char *to, size_t size) {
     const char *text = (const char *)sqlite3_column_text(statement, column);
     size_t len = text ? str_cut(text, (size_t)sqlite3_column_bytes(statement, column), size - 1) : 0;
+    /* Damage that SQLite does not see may make anything of a text. */
+    if (!str_is_clean(text ? text : "", len)) {
+        text = "?";
+        len = 1;
+    }
     if (len > 0)
         memcpy(to, text, len);
     to[len] = '\0';

@@ -14,9 +14,9 @@ struct ask_question {
     const char *host; /* an address in figures */
     uint16_t port;
     const char *socket_path; /* a Unix socket in place of host and port; else NULL */
-    const char *request; /* NULL: wait for the other side to speak first */
-    unsigned timeout_ms; /* for all of it */
-    size_t answer_max;   /* an answer is cut off here; 0: at ASK_MAX */
+    const char *request;     /* NULL: wait for the other side to speak first */
+    unsigned timeout_ms;     /* for all of it */
+    size_t answer_max;       /* an answer is cut off here; 0: at ASK_MAX */
     /* Is the answer long enough to be judged? NULL: only its end is. */
     bool (*enough)(const char *answer, size_t len);
 };

@@ -94,10 +94,11 @@ static void test_json(void **state) {
 static void test_table(void **state) {
     struct fixture *f = *state;
     assert_int_equal(view_table(f->views, 2, &f->out, NOW), 0);
-    assert_string_equal(buf_string(&f->out),
-                        "NAME       STATE    SINCE  ROUTE    LOAD  MEM  GPU  DISK       SERVICES\n"
-                        "box1       online   1 h    relayed  0.50  25%  -    90% /dat\xc3\xa4  ssh:22 jupyter:8888(down)\n"
-                        "elsewhere  offline  never  -        -     -    -    -          -\n");
+    assert_string_equal(
+        buf_string(&f->out),
+        "NAME       STATE    SINCE  ROUTE    LOAD  MEM  GPU  DISK       SERVICES\n"
+        "box1       online   1 h    relayed  0.50  25%  -    90% /dat\xc3\xa4  ssh:22 jupyter:8888(down)\n"
+        "elsewhere  offline  never  -        -     -    -    -          -\n");
 }
 
 static void test_detail(void **state) {
