@@ -155,7 +155,7 @@ static bool redact_name(struct redaction *r) {
     char next = r->at[len];
     if (next == '\0' || is_space(next))
         return r->at[0] == '-' && redact_option(r, len);
-    size_t mark = len + (next == '"' || next == '\''); /* "token": ... */
+    size_t mark = len + (next == '"' || next == '\'');   /* "token": ... */
     if (mark > len && mark < left && r->at[mark] == ']') /* environ['TOKEN'] = ... */
         mark++;
     if (mark >= left || (r->at[mark] != '=' && r->at[mark] != ':') || !redact_is_secret_name(r->at, len))

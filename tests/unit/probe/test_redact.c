@@ -24,6 +24,8 @@ static const struct expected cases[] = {
          "1",
          "a --token *** --x 1"),
     CASE("a\0--token=abc\0b", "a --token=*** b"),
+    CASE("python\0-c\0import os; os.environ['API_KEY']='abc'; x[0]=1; go()",
+         "python -c import os; os.environ['API_KEY']=***; x[0]=1; go()"),
     CASE("a\0--token\0my secret phrase\0b", "a --token *** b"),
     CASE("a\0--password=my secret phrase\0b", "a --password=*** b"),
     CASE("a\0--api-key\0k\0--apiKey\0k\0--api_key=k\0-DAPI_KEY=k",

@@ -46,6 +46,28 @@ static size_t begin_anew(struct history_place *place, int64_t now) {
     return history_salvage(place->history, aside, 10000);
 }
 
+/* SQLite does not look into texts. */
+static void a_spoilt_text(void **state) {
+    struct history_place *place = *state;
+    struct history_used used = {1, {.day = 20000, .gpu = "GPU-1", .user = "\xff\x1b", .busy_s = 1}};
+    struct history_named named = {1, {.id = SUBJECT_GPU_FIRST, .name = "G\x80", .label = "a\nb", .seen = START}};
+    struct history_batch batch = {.uses = &used, .use_count = 1, .subjects = &named, .subject_count = 1};
+    struct history_use *uses;
+    struct history_subject *subjects;
+    size_t count;
+    assert_int_equal(history_write(place->history, &batch), 0);
+    assert_int_equal(history_uses(place->history, 1, 0, &uses, &count), 0);
+    assert_int_equal(count, 1);
+    assert_string_equal(uses[0].user, "?");
+    assert_string_equal(uses[0].gpu, "GPU-1");
+    free(uses);
+    assert_int_equal(history_subjects(place->history, 1, &subjects, &count), 0);
+    assert_int_equal(count, 1);
+    assert_string_equal(subjects[0].name, "?");
+    assert_string_equal(subjects[0].label, "?");
+    free(subjects);
+}
+
 static void cut_off_in_the_middle(void **state) {
     struct history_place *place = *state;
     fill(place);
@@ -171,14 +193,9 @@ static void it_cannot_be_opened(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        history_test(cut_off_in_the_middle),
-        history_test(cut_off_within_a_page),
-        history_test(cut_off_at_its_beginning),
-        history_test(spoilt_in_the_middle),
-        history_test(the_log_is_cut_off),
-        history_test(what_is_no_history),
-        history_test(two_are_kept),
-        history_test(it_cannot_be_opened),
+        history_test(cut_off_in_the_middle),    history_test(a_spoilt_text),        history_test(cut_off_within_a_page),
+        history_test(cut_off_at_its_beginning), history_test(spoilt_in_the_middle), history_test(the_log_is_cut_off),
+        history_test(what_is_no_history),       history_test(two_are_kept),         history_test(it_cannot_be_opened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
