@@ -18,7 +18,7 @@ static const char file_name[] = "published.json";
 static bool read_entries(const json_t *object, struct publish_memory *out) {
     const json_t *array = json_object_get(object, "services");
     struct publish_memory memory = {.count = 0};
-    int64_t version, port;
+    int64_t version, port, uid;
     if (!jsonline_integer(object, "version", VERSION, VERSION, &version) || !json_is_array(array))
         return false;
     for (size_t i = 0; i < json_array_size(array); i++) {
@@ -26,7 +26,8 @@ static bool read_entries(const json_t *object, struct publish_memory *out) {
         char name[SP_NAME_SIZE];
         if (!jsonline_text(item, "name", name, sizeof name) || service_name_check(name, NULL) < 0 ||
             !jsonline_integer(item, "port", 1, UINT16_MAX, &port) ||
-            publish_memory_add(&memory, name, (uint16_t)port) < 0)
+            !jsonline_integer(item, "uid", 0, UINT32_MAX, &uid) ||
+            publish_memory_add(&memory, name, (uint16_t)port, (uid_t)uid) < 0)
             return false;
     }
     *out = memory;
@@ -56,7 +57,8 @@ int publish_memory_save(const char *state, const struct publish_memory *memory) 
     json_t *object = json_pack("{s:i,s:[]}", "version", VERSION, "services");
     json_t *array = json_object_get(object, "services");
     for (size_t i = 0; object && i < memory->count; i++) {
-        json_t *item = json_pack("{s:s,s:i}", "name", memory->list[i].name, "port", (int)memory->list[i].port);
+        json_t *item = json_pack("{s:s,s:i,s:I}", "name", memory->list[i].name, "port", (int)memory->list[i].port,
+                                 "uid", (json_int_t)memory->list[i].uid);
         if (json_array_append_new(array, item)) {
             json_decref(object);
             object = NULL;
@@ -99,7 +101,7 @@ static size_t drop(struct publish_memory *memory, const char *name, uint16_t por
     return before - left;
 }
 
-int publish_memory_add(struct publish_memory *memory, const char *name, uint16_t port) {
+int publish_memory_add(struct publish_memory *memory, const char *name, uint16_t port, uid_t uid) {
     (void)drop(memory, name, port, false);
     if (memory->count == SERVICES_MAX)
         return SP_ETOOBIG;
@@ -108,6 +110,7 @@ int publish_memory_add(struct publish_memory *memory, const char *name, uint16_t
     if (rc < 0)
         return rc;
     entry->port = port;
+    entry->uid = uid;
     memory->count++;
     return 0;
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "sallyport/domain/service.h"
 
@@ -13,6 +14,7 @@ struct publish_memory {
     struct publish_entry {
         char name[SP_NAME_SIZE];
         uint16_t port;
+        uid_t uid; /* of its socket: another user's server in its place was never published */
     } list[SERVICES_MAX];
 };
 
@@ -25,7 +27,7 @@ int publish_memory_remove(const char *state);
 
 bool publish_memory_has(const struct publish_memory *memory, const char *name, uint16_t port);
 /* Each name and each port once: another entry with either gives way. SP_ETOOBIG: full. */
-int publish_memory_add(struct publish_memory *memory, const char *name, uint16_t port);
+int publish_memory_add(struct publish_memory *memory, const char *name, uint16_t port, uid_t uid);
 /* SP_ENOENT: it is not there. */
 int publish_memory_drop(struct publish_memory *memory, const char *name, uint16_t port);
 

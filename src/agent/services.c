@@ -282,6 +282,16 @@ static int check_order(const struct services *services, const char *name, uint16
     return published ? SP_ENOENT : 0;
 }
 
+/* Whose socket the application on that port has. */
+static uid_t app_uid(const struct services *services, uint16_t port) {
+    size_t count = 0;
+    const struct recognized *apps = recognizer_list(services->recognizer, &count);
+    for (size_t i = 0; i < count; i++)
+        if (apps[i].listener.port == port)
+            return apps[i].listener.uid;
+    return (uid_t)-1; /* nobody's: it is gone */
+}
+
 int services_publish(struct services *services, const char *name, uint16_t port, bool published, struct why *why) {
     struct publish_memory memory = services->memory;
     if (services->state != NULL && published && publish_memory_has(&memory, name, port))
@@ -289,7 +299,8 @@ int services_publish(struct services *services, const char *name, uint16_t port,
     int rc = check_order(services, name, port, published, why);
     if (rc != 0)
         return rc;
-    rc = published ? publish_memory_add(&memory, name, port) : publish_memory_drop(&memory, name, port);
+    rc = published ? publish_memory_add(&memory, name, port, app_uid(services, port))
+                   : publish_memory_drop(&memory, name, port);
     if (rc == SP_ENOENT)
         why_set(why, "'%s' on port %u was not published from the relay", name, (unsigned)port);
     else if (rc == SP_ETOOBIG)

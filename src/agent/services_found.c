@@ -34,7 +34,8 @@ static void set_app(struct published *published, const struct recognized *app) {
     (void)str_copy(published->service.detail, sizeof published->service.detail, app->detail);
 }
 
-/* It is up only while that very application is there: whatever else comes to listen on the port was never published. */
+/* It is up only while that very application of that user is there: whatever else comes to listen on the port was never
+ * published. */
 static void add_remembered(const struct services_config *config, const struct found *found,
                            const struct publish_entry *entry, struct service_list *out) {
     if (services_config_find(config, entry->name) != NULL || is_port_listed(out, entry->port))
@@ -45,7 +46,7 @@ static void add_remembered(const struct services_config *config, const struct fo
         return;
     published->service.kind = SERVICE_HTTP;
     published->service.changeable = true;
-    published->withheld = app == NULL || !is_name_of(entry->name, app);
+    published->withheld = app == NULL || app->listener.uid != entry->uid || !is_name_of(entry->name, app);
     if (!published->withheld)
         set_app(published, app);
 }

@@ -79,7 +79,7 @@ static void found_and_published(void **state) {
     assert_int_equal(service->kind, SERVICE_HTTP);
     assert_string_equal(service->detail, "tensorboard on 6006");
     assert_true(service->changeable);
-    assert_int_equal(publish_memory_add(&bench->memory, "tensorboard", 6006), 0);
+    assert_int_equal(publish_memory_add(&bench->memory, "tensorboard", 6006, 0), 0);
     expect(bench, "tensorboard:6006");
     assert_true(service->changeable);
     assert_string_equal(service->detail, "tensorboard on 6006");
@@ -93,7 +93,7 @@ static void found_and_published(void **state) {
 
 static void without_a_memory_only_the_configuration_publishes(void **state) {
     struct bench *bench = *state;
-    assert_int_equal(publish_memory_add(&bench->memory, "ray", 8265), 0);
+    assert_int_equal(publish_memory_add(&bench->memory, "ray", 8265, 0), 0);
     bench->found.memory = NULL;
     runs(bench, "ray", 8265);
     expect(bench, "?ray:8265");
@@ -102,10 +102,20 @@ static void without_a_memory_only_the_configuration_publishes(void **state) {
 
 static void something_else_on_the_port(void **state) {
     struct bench *bench = *state;
-    assert_int_equal(publish_memory_add(&bench->memory, "ray", 8265), 0);
-    assert_int_equal(publish_memory_add(&bench->memory, "mlflow", 5000), 0);
+    assert_int_equal(publish_memory_add(&bench->memory, "ray", 8265, 0), 0);
+    assert_int_equal(publish_memory_add(&bench->memory, "mlflow", 5000, 0), 0);
     runs(bench, "mlflow", 8265);
     expect(bench, "-ray:8265 -mlflow:5000 ?mlflow-8265:8265");
+}
+
+/* Another user's server that says it is the same is not what was published. */
+static void somebody_elses_on_the_port(void **state) {
+    struct bench *bench = *state;
+    assert_int_equal(publish_memory_add(&bench->memory, "ray", 8265, 1001), 0);
+    runs(bench, "ray", 8265);
+    expect(bench, "-ray:8265 ?ray-8265:8265");
+    bench->memory.list[0].uid = 0;
+    expect(bench, "ray:8265");
 }
 
 static void names_stay(void **state) {
@@ -116,7 +126,7 @@ static void names_stay(void **state) {
     runs(bench, "ollama", 11434);
     runs(bench, "ollama", 11500);
     expect(bench, "?ollama:11500 ?ollama-11434:11434");
-    assert_int_equal(publish_memory_add(&bench->memory, "ollama-11434", 11434), 0);
+    assert_int_equal(publish_memory_add(&bench->memory, "ollama-11434", 11434, 0), 0);
     expect(bench, "ollama-11434:11434 ?ollama:11500");
     bench->memory.count = 0;
     expect(bench, "?ollama-11434:11434 ?ollama:11500");
@@ -130,8 +140,8 @@ static void the_configuration_comes_first(void **state) {
     set(bench, "secret", "publish", "no");
     bench->rows[0] = (struct listener){.port = 7007, .inode = 1, .family = 4, .address_class = LISTEN_ANY};
     bench->listeners.count = 1;
-    assert_int_equal(publish_memory_add(&bench->memory, "tensorboard", 6006), 0);
-    assert_int_equal(publish_memory_add(&bench->memory, "board", 7007), 0);
+    assert_int_equal(publish_memory_add(&bench->memory, "tensorboard", 6006, 0), 0);
+    assert_int_equal(publish_memory_add(&bench->memory, "board", 7007, 0), 0);
     runs(bench, "tensorboard", 6006);
     runs(bench, "gradio", 7860);
     expect(bench, "tensorboard:7007 ?tensorboard-6006:6006");
@@ -141,7 +151,7 @@ static void at_most_64(void **state) {
     struct bench *bench = *state;
     for (uint16_t i = 0; i < 70; i++)
         runs(bench, "ollama", (uint16_t)(2000 + i));
-    assert_int_equal(publish_memory_add(&bench->memory, "ollama-2069", 2069), 0);
+    assert_int_equal(publish_memory_add(&bench->memory, "ollama-2069", 2069, 0), 0);
     choose(bench);
     assert_int_equal(bench->now.count, SERVICES_MAX);
     assert_string_equal(bench->now.items[0].service.name, "ollama-2069"); /* those published before those found */
@@ -152,6 +162,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(found_and_published, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_a_memory_only_the_configuration_publishes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(somebody_elses_on_the_port, set_up, tear_down),
         cmocka_unit_test_setup_teardown(something_else_on_the_port, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_stay, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_configuration_comes_first, set_up, tear_down),
