@@ -1,6 +1,7 @@
 """What else runs on a machine: recognised, shown as found, reached by nobody until an admin publishes it, and after it
 is published no more."""
 import json
+import os
 import time
 import unittest
 
@@ -207,8 +208,9 @@ class Configured(Case):
         agent = Agent(self.world, "box2", relay)
         agent.join()
         kept = agent.state / "published.json"
-        kept.write_text(json.dumps({"version": 1, "services": [{"name": "tensorboard", "port": plain.port},
-                                                               {"name": "gradio", "port": board.port}]}))
+        entries = [{"name": "tensorboard", "port": plain.port, "uid": os.getuid()},
+                   {"name": "gradio", "port": board.port, "uid": os.getuid()}]
+        kept.write_text(json.dumps({"version": 1, "services": entries}))
 
         def states():
             return {(service["name"], service["port"]): service["state"]
