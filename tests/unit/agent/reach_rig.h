@@ -30,7 +30,7 @@ static struct stand {
     struct portmap_request net; /* what the kernel says */
     struct own_addresses own;
     unsigned asked, cancelled, changes;
-    uint64_t changed_at; /* loop_now at the last change */
+    uint64_t changed_at;            /* loop_now at the last change */
     struct portmap_request request; /* the last one */
     void (*done)(void *ctx, const struct portmap_result *result);
     void *ctx; /* NULL: none is running */
