@@ -45,6 +45,30 @@ void web_answer_api_error(struct web_visit *visit, unsigned status, const char *
     web_answer_value(visit, status, json_pack("{s:s}", "error", text));
 }
 
+static unsigned failure_status(int rc, unsigned busy) {
+    switch (rc) {
+    case SP_EFORMAT:
+    case SP_EINVAL:
+    case SP_ETOOBIG:
+        return 400;
+    case SP_EDENIED:
+        return 403;
+    case SP_ENOENT:
+        return 404;
+    case SP_EEXIST:
+        return 409;
+    case SP_EBUSY:
+        return busy;
+    default:
+        return 500;
+    }
+}
+
+void web_answer_failure(struct web_visit *visit, int rc, const struct why *why, unsigned busy, const char *missing) {
+    const char *text = rc == SP_ENOENT ? missing : WEB_FAILED;
+    web_answer_api_error(visit, failure_status(rc, busy), why->text[0] ? why->text : text);
+}
+
 /* What to type for a login link. Nobody knows yet who is asking, so the name stays open. */
 static void login_command(const struct web *web, char to[static WEB_COMMAND_SIZE]) {
     if (web->port == SSH_PORT) {

@@ -11,40 +11,12 @@
 #include "watch.h"
 #include "web_conn.h"
 
-#define FAILED "the relay could not do it: its log says why"
-
-static unsigned status_of(int rc) {
-    switch (rc) {
-    case SP_EFORMAT:
-    case SP_EINVAL:
-    case SP_ETOOBIG:
-        return 400;
-    case SP_EDENIED:
-        return 403;
-    case SP_ENOENT:
-        return 404;
-    case SP_EEXIST:
-        return 409;
-    case SP_EBUSY:
-        return 429;
-    default:
-        return 500;
-    }
-}
-
-static void answer_failure(struct web_visit *visit, int rc, const struct why *why) {
-    web_answer_api_error(visit, status_of(rc),
-                         why->text[0]      ? why->text
-                         : rc == SP_ENOENT ? "there is nothing of that name or number"
-                                           : FAILED);
-}
-
 /* The value, or that it could not be made; takes it over. */
 static void answer(struct web_visit *visit, unsigned status, json_t *value) {
     if (value)
         web_answer_value(visit, status, value);
     else
-        web_answer_api_error(visit, 500, FAILED);
+        web_answer_api_error(visit, 500, WEB_FAILED);
 }
 
 static void answer_done(struct web_visit *visit) {
@@ -123,7 +95,7 @@ void web_api_channel_add(struct web_visit *visit) {
     json_decref(object);
     policy_subject_fini(&who);
     if (rc)
-        answer_failure(visit, rc, &why);
+        web_answer_failure(visit, rc, &why, 429, "there is nothing of that name or number");
     else
         answer(visit, 201, channels_json_one(&channel));
     secret_wipe(&channel, sizeof(channel));
@@ -151,7 +123,7 @@ void web_api_channel_remove(struct web_visit *visit) {
         web_audit(visit, visit->asker->user.name, "alerts remove", channel.user, rc ? "failed" : "ok", visit->part[0]);
     }
     if (rc)
-        answer_failure(visit, rc, &why);
+        web_answer_failure(visit, rc, &why, 429, "there is nothing of that name or number");
     else
         answer_done(visit);
 }
@@ -164,7 +136,7 @@ void web_api_channel_test(struct web_visit *visit) {
     if (!rc)
         rc = watch_test_channel(visit->web->watch, channel.id, &why);
     if (rc)
-        answer_failure(visit, rc, &why);
+        web_answer_failure(visit, rc, &why, 429, "there is nothing of that name or number");
     else
         answer(visit, 202, json_pack("{s:b}", "queued", 1));
 }
@@ -198,7 +170,7 @@ void web_api_alert_settings(struct web_visit *visit) {
     else
         rc = rc == SP_ENOENT ? 0 : find_machine(visit, name, &machine_id, &why);
     if (rc)
-        answer_failure(visit, rc, &why);
+        web_answer_failure(visit, rc, &why, 429, "there is nothing of that name or number");
     else
         answer_settings(visit, machine_id);
 }
@@ -233,7 +205,7 @@ void web_api_alert_set(struct web_visit *visit) {
     }
     json_decref(object);
     if (rc)
-        answer_failure(visit, rc, &why);
+        web_answer_failure(visit, rc, &why, 429, "there is nothing of that name or number");
     else
         answer_settings(visit, machine_id);
 }
@@ -269,7 +241,7 @@ void web_api_quiet_set(struct web_visit *visit) {
     if (!rc)
         rc = store_quiet_put(visit->web->source.store, visit->asker->user.id, &quiet);
     if (rc)
-        answer_failure(visit, rc, &why);
+        web_answer_failure(visit, rc, &why, 429, "there is nothing of that name or number");
     else
         web_api_quiet(visit);
 }

@@ -9,31 +9,6 @@
 #include "watch.h"
 #include "web_conn.h"
 
-static unsigned status_of(int rc) {
-    switch (rc) {
-    case SP_EFORMAT:
-    case SP_EINVAL:
-    case SP_ETOOBIG:
-        return 400;
-    case SP_EDENIED:
-        return 403;
-    case SP_ENOENT:
-        return 404;
-    case SP_EBUSY:
-    case SP_EEXIST:
-        return 409;
-    default:
-        return 500;
-    }
-}
-
-static void answer_failure(struct web_visit *visit, int rc, const struct why *why) {
-    web_answer_api_error(visit, status_of(rc),
-                         why->text[0]      ? why->text
-                         : rc == SP_ENOENT ? "there is no machine of that name that you may see"
-                                           : "the relay could not do it: its log says why");
-}
-
 /* The machine's id, and who asks, whose grants are to be freed. */
 static int find_machine(const struct web_visit *visit, int64_t *id, struct policy_subject *who) {
     struct overview overview;
@@ -86,7 +61,7 @@ void web_api_claim_add(struct web_visit *visit) {
     }
     policy_subject_fini(&who);
     if (rc)
-        answer_failure(visit, rc, &why);
+        web_answer_failure(visit, rc, &why, 409, "there is no machine of that name that you may see");
     else
         web_answer_value(visit, 201, watch_claim_json(claim));
 }
@@ -105,7 +80,7 @@ void web_api_claim_remove(struct web_visit *visit) {
     }
     policy_subject_fini(&who);
     if (rc)
-        answer_failure(visit, rc, &why);
+        web_answer_failure(visit, rc, &why, 409, "there is no machine of that name that you may see");
     else if (page_response_header(visit->response, "Cache-Control", "no-store") == 0)
         visit->response->status = 204;
 }
@@ -128,7 +103,7 @@ void web_api_wake(struct web_visit *visit) {
     if (why.text[0] || !rc)
         web_audit(visit, visit->asker->user.name, "wake", visit->part[0], rc ? "failed" : "ok", through);
     if (rc)
-        answer_failure(visit, rc, &why);
+        web_answer_failure(visit, rc, &why, 409, "there is no machine of that name that you may see");
     else
         web_answer_value(visit, 202, json_pack("{s:s}", "through", through));
 }

@@ -95,6 +95,10 @@ void web_answer_text(struct web_visit *visit, unsigned status, const char *text)
 void web_answer_json(struct web_visit *visit, unsigned status, struct buf *json);      /* takes the contents of json */
 void web_answer_value(struct web_visit *visit, unsigned status, struct json_t *value); /* takes it over; or NULL */
 void web_answer_api_error(struct web_visit *visit, unsigned status, const char *text);
+/* What an order came to that was not followed: the status of `rc`, `busy` for SP_EBUSY, and the reason in `why`; without
+ * one, for what is not there, `missing`. */
+#define WEB_FAILED "the relay could not do it: its log says why"
+void web_answer_failure(struct web_visit *visit, int rc, const struct why *why, unsigned busy, const char *missing);
 /* The page for those who are not logged in, and for those whose link did not work. */
 void web_answer_login(struct web_visit *visit, unsigned status, const char *title, const char *text);
 /* Something is wrong; the way on leads to "/". */
