@@ -17,8 +17,7 @@ enum {
     SPAN_MS = 16,      /* what is carried in so long a time is compared */
     TICKS = 16,
     MUCH = 131072,     /* bytes a millisecond: begins it */
-    LITTLE = 65536,    /* ends it, and so does ... */
-    SLOWED_SHARE = 60, /* ... this share, in per cent, of what was carried before */
+    SLOWED_SHARE = 60, /* of what was carried before, in per cent: less ends it */
     REST_MS = 100,
     REST_MOST_MS = 3200,
 };
@@ -66,8 +65,7 @@ static uint64_t pace_rate(const struct splice_pace *pace) {
 }
 
 static void pace_judge(struct splice_pace *pace) {
-    uint64_t rate = pace_rate(pace);
-    if (rate < LITTLE || rate < pace->free_rate / 100 * SLOWED_SHARE) {
+    if (pace_rate(pace) < pace->free_rate / 100 * SLOWED_SHARE) {
         pace_rest(pace);
         return;
     }

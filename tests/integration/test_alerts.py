@@ -44,9 +44,7 @@ class Alerts(Case):
     def tell(self, box=None, **status):
         box = box or self.box
         box.link.send(kind="status", **status)
-        box.link.send(kind="ping", n=78)
-        while box.link.until("pong")["n"] != 78:
-            pass
+        box.link.settle()
 
     def channels(self):
         return json.loads(self.relay.ctl("alerts", "channels", "--json"))

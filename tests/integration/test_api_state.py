@@ -56,9 +56,7 @@ class State(ApiCase):
         status["gpus"] = [self.full("gpu", id="GPU-a", index=0, name="NVIDIA GeForce RTX 4090", used_share=0.9)]
         status["processes"] = [self.full("process", pid=9, gpus=[0], user="bob", person="bob", ended=False)]
         self.box.link.send(kind="status", **(status | more))
-        self.box.link.send(kind="ping", n=77)
-        while self.box.link.until("pong")["n"] != 77:
-            pass
+        self.box.link.settle()
 
     def machine(self, who):
         return self.call(who, "GET", "/api/v1/machines/hand1", wanted=200)
@@ -205,6 +203,7 @@ class State(ApiCase):
         sleeper = HandMachine(self.world, "hand2", self.relay)
         sleeper.link.send(kind="lan", networks=[{"mac": "02:00:00:00:00:02", "network": "192.168.7.0/24"}])
         sleeper.link.send(kind="status", power_state="sleeping", uptime_s=5)
+        sleeper.link.settle()
         self.box.link.send(kind="lan", networks=here)
         self.call(self.admin, "POST", "/api/v1/machines/hand1/wake", wanted=409)
         sleeper.link.close()

@@ -32,9 +32,7 @@ class Claims(Case):
     def tell(self, gpus=(), processes=(), box=None, **more):
         box = box or self.box
         box.link.send(kind="status", gpus=list(gpus) or GPUS, processes=list(processes), **more)
-        box.link.send(kind="ping", n=77)
-        while box.link.until("pong")["n"] != 77:
-            pass
+        box.link.settle()
 
     def claims(self):
         return self.relay.machine("box1").get("claims", [])

@@ -47,6 +47,12 @@ class Link:
                 return message
         return None
 
+    def settle(self, timeout=20.0):
+        """Waits until the relay has taken all that was sent; what it says meanwhile is lost."""
+        self.send(kind="ping", n=77)
+        while (pong := self.until("pong", timeout)) is not None and pong["n"] != 77:
+            pass
+
     def ended(self, timeout=20.0):
         """Whether the relay closes the link; what it says before is returned."""
         said = []
