@@ -2,6 +2,7 @@
 import base64
 import email
 import json
+import socket
 import time
 
 from lib import Case, Person, Relay, wait_for
@@ -154,7 +155,7 @@ class Alerts(Case):
                      "[64:ff9b::7f00:1]", "[::]"):
             self.refused(self.bob, "alerts", "add", "webhook", f"https://{host}:{self.hook.port}/x",
                          said="--private")
-        self.refused(self.bob, "alerts", "add", "mail", "a@b.example\r\nRCPT TO:<c@d.example>", said="")
+        self.refused(self.alice, "alerts", "add", "mail", "a@b.example\r\nRCPT TO:<c@d.example>", said="")
         self.refused(self.bob, "alerts", "add", "ntfy", "https://u:p@example.org/x", said="without a user")
         self.refused(self.bob, "alerts", "add", "webhook", "file:///etc/passwd", said="https://")
         # By name, or in a spelling that only the resolver understands: seen when it is connected to.
@@ -201,7 +202,9 @@ class Alerts(Case):
 
     def test_ntfy_and_mail(self):
         self.add_hook("topic", kind="ntfy")
-        number = self.add("mail", "ann@example.org", person=self.bob)
+        # Nobody fills a stranger's mailbox through the relay.
+        self.refused(self.bob, "alerts", "add", "mail", "ann@example.org", said="only admins")
+        number = self.add("mail", "ann@example.org", "--user", "bob")
         self.relay.ctl("grant", "bob", self.box.name)
         self.tell(filesystems=[{"mount": "/d\u00e4ta\u202e \u2713", "total_bytes": 100, "used_bytes": 99,
                                 "available_bytes": 1}, {"mount": "/a\r\nX-Evil: 1", "total_bytes": 100,
@@ -222,6 +225,18 @@ class Alerts(Case):
         self.assertTrue(mail["Date"] and mail["Message-ID"])
         self.assertTrue(base64.b64decode(mail.get_payload()).decode().startswith(text + "\r\n"))
         self.assertEqual(self.channel(number)["address"], "ann@example.org")
+
+    def test_tests_in_vain_hold_up_nobody(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+            numbers = [str(self.add("webhook", f"{url}{n}", "--private", "--user", "bob")) for n in range(3)]
+            for number in numbers[:2]:
+                self.assertEqual(self.bob.verb("alerts", "test", number).returncode, 0)
+            self.refused(self.bob, "alerts", "test", numbers[2], said="other tests are on their way")
+            self.relay.ctl("alerts", "test", str(self.add_hook()))
+            wait_for("the test of somebody else to arrive", lambda: self.messages("test"))
+            self.refused(self.bob, "alerts", "test", numbers[2], said="other tests are on their way")
+        wait_for("those in vain to end", lambda: self.bob.verb("alerts", "test", numbers[2]).returncode == 0)
 
     def test_a_flood_is_dammed(self):
         number = self.add_hook()

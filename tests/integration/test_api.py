@@ -242,7 +242,7 @@ class Api(ApiCase):
             self.assertEqual(self.bob.verb("key", "remove", fingerprint).returncode, 0)
             began = time.monotonic()
             self.assertIn(b"event: bye", wire.rest())
-            self.assertLess(time.monotonic() - began, 1.0 * STRETCH)
+            self.assertLess(time.monotonic() - began, 10)  # the next look for ended rights is 15 s away
         self.call(token, "GET", "/api/v1/me", wanted=401)
 
     def test_a_lost_laptop_is_logged_out_by_ssh(self):
@@ -256,7 +256,7 @@ class Api(ApiCase):
             self.assertEqual(self.bob.verb("session", "remove", str(session["id"])).returncode, 0)
             began = time.monotonic()
             self.assertIn(b"event: bye", wire.rest())
-            self.assertLess(time.monotonic() - began, 1.0 * STRETCH)
+            self.assertLess(time.monotonic() - began, 10)  # the next look for ended rights is 15 s away
         self.call(bob, "GET", "/api/v1/me", wanted=401)
         bob, again = self.log_in(self.bob), self.log_in(self.bob)
         self.relay.ctl("session", "remove", "--all", "bob")

@@ -161,6 +161,7 @@ class State(ApiCase):
         self.assertEqual((made["user"], made["private"]), ("bob", False))
         self.call(self.member, "POST", path, {"kind": "pigeon", "address": "x"}, 400)
         self.call(self.member, "POST", path, {"kind": "ntfy", "address": "https://ntfy.example/x", "private": True}, 403)
+        self.call(self.member, "POST", path, {"kind": "mail", "address": "ann@example.org"}, 403)
         self.assertEqual(self.call(self.admin, "GET", path, wanted=200), [made])
         self.assertEqual(self.call(self.member, "POST", f"{path}/{made['id']}/test", wanted=202), {"queued": True})
         # There is no such address: the channel says so in the end, whatever became of it.
@@ -205,6 +206,7 @@ class State(ApiCase):
         sleeper.link.send(kind="status", power_state="sleeping", uptime_s=5)
         sleeper.link.settle()
         self.box.link.send(kind="lan", networks=here)
+        self.box.link.settle()
         self.call(self.admin, "POST", "/api/v1/machines/hand1/wake", wanted=409)
         sleeper.link.close()
         wait_for("hand2 to sleep", lambda: self.call(self.admin, "GET", "/api/v1/machines/hand2").get("asleep"), 40)

@@ -155,17 +155,17 @@ class Certificates(Stand):
 
     def test_links_that_move(self):
         """As certbot has it: the path leads through a link, and the link is what changes."""
-        folders = [self.world.folder(f"live-{i}") for i in range(2)]
+        folders = [self.world.folder(f"uacme/{NAME}/live-{i}") for i in range(2)]
         for folder in folders:
             make_pair(folder / "cert.pem", folder / "key.pem", [NAME], days=63)
-        link = self.world.path("live")
+        link = self.cert.with_name("live")
         link.symlink_to(folders[0])
         for path, name in ((self.cert, "cert.pem"), (self.key, "key.pem")):
             path.unlink()
             path.symlink_to(link / name)
         self.wait_taken()
         first = self.seen()
-        moved = self.world.path("live-moved")
+        moved = self.cert.with_name("live-moved")
         moved.symlink_to(folders[1])
         os.replace(moved, link)
         self.wait_taken()

@@ -173,8 +173,7 @@ class Asking(AtDoor):
         self.assertFalse(answer.get("relay_ticket"))
         self.assertTrue(answer["door_ticket"])
         box.link.send(kind="reach", fetch=True, candidates=[])
-        box.link.send(kind="ping", n=2)
-        box.link.until("pong")
+        box.link.settle()
         answer = self.ticket(self.alice, "box2")
         self.assertTrue(answer["relay_ticket"])
         self.assertFalse(answer.get("knock") or answer.get("door_ticket"))
@@ -330,7 +329,7 @@ class Spliced(AtDoor):
         began = time.monotonic()
         self.relay.ctl("revoke", "ida", "box1/ssh")
         self.assertTrue(user.is_closed() and machine.is_closed())
-        self.assertLess(time.monotonic() - began, 2 * STRETCH)
+        self.assertLess(time.monotonic() - began, 10)
         end = self.box.link.until("end")
         self.assertEqual((end["user"], end.get("service")), ("ida", "ssh"))
         self.relay.ctl("revoke", "ida", "box1/jupyter")
@@ -593,7 +592,7 @@ class Abused(AtDoor):
         began = time.monotonic()
         self.assertTrue(self.closes(b"SALLY1 raw abc"))
         self.assertGreater(time.monotonic() - began, 9)
-        self.assertLess(time.monotonic() - began, 13 * STRETCH)
+        self.assertLess(time.monotonic() - began, 18)  # a guest has 20 s in all
 
     def test_all_questions_of_a_connection_have_a_bound(self):
         key, public = self.ticket(self.bob)["ask_key"], self.world.public(self.bob.key)

@@ -359,6 +359,31 @@ class LinkLines(Case):
             pass
         self.assertLessEqual(len(self.relay.machine("mock1").get("services", [])), 64)
 
+    def test_a_flood_slows_nobody_else(self):
+        """Who says too much is read more slowly, keeps its place, and is said once; verbs and streams go on."""
+        link = self.open()
+        lines = b"".join(b'{"kind":"status","uptime_s":%d}\n' % n for n in range(1, 100001))
+        flood = threading.Thread(target=link.send_bytes, args=(lines,))
+        flood.start()
+        wait_for("the relay to say it", lambda: "is read more slowly now" in self.relay.process.text())
+        for _ in range(5):
+            self.assertEqual(self.alice.verb("list").returncode, 0)
+        done = self.alice.ssh("-J", "relay", "box1", "echo in")
+        self.assertEqual((done.returncode, done.stdout), (0, "in\n"), done.stderr)
+        flooder = self.relay.machine("mock1")
+        self.assertTrue(flooder["online"])
+        self.assertIn("uptime_s", flooder["status"])
+        self.assertLess(flooder["status"]["uptime_s"], 100000, "all of it was taken at once")
+        self.assertEqual(self.relay.process.text().count("is read more slowly now"), 1)
+        link.popen.kill()
+        flood.join()
+        self.test_hello_and_ping()
+
+    def test_what_is_said_above_the_budget_is_only_late(self):
+        link = self.open()
+        link.send_bytes(b"".join(b'{"kind":"ping","n":%d}\n' % n for n in range(450)))
+        self.assertEqual([link.until("pong")["n"] for _ in range(450)], list(range(450)))
+
     def test_two_links_on_one_connection(self):
         control = self.world.path("link-master")
         master = self.machine.start("-M", "-S", str(control), "-N", "relay")

@@ -136,15 +136,15 @@ class Network(Case):
         # The second address goes with the first where the kernel does not promote it.
         subprocess.run(["ip", "-n", "box", "addr", "add", "10.77.2.3/24", "dev", "b0"], capture_output=True, check=False)
         subprocess.run(["ip", "-n", "box", "route", "replace", "default", "via", "10.77.2.1"], check=True)
-        wait_for("the machine at its new address", lambda: self.observed() == "10.77.2.3", 5)
+        wait_for("the machine at its new address", lambda: self.observed() == "10.77.2.3", 12)
 
     def test_a_cable_pulled_and_put_back(self):
         command("ip -n box link set b0 down")
         wait_for("the agent to notice", lambda: not self.connected(), 30)
         command("ip -n box link set b0 up")
         command("ip -n box route replace default via 10.77.2.1")
-        self.relay.wait_online("box1", timeout=10)
-        wait_for("the agent", self.connected, 10)
+        self.relay.wait_online("box1", timeout=20)
+        wait_for("the agent", self.connected, 20)
 
     def observed(self):
         """Where the relay last saw the machine log in from."""

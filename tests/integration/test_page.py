@@ -209,12 +209,14 @@ class Page(Case):
         connection = http.client.HTTPSConnection("localhost", self.relay.port, timeout=30 * STRETCH,
                                                  context=self.context)
         self.addCleanup(connection.close)
-        began = time.monotonic()
+        took = []
         for _ in range(200):
+            began = time.monotonic()
             connection.request("GET", "/healthz")
             self.assertEqual(connection.getresponse().read().strip(), b"ok")
-        # Nagle or a delayed answer would make 40 ms of each of them.
-        self.assertLess(time.monotonic() - began, 6.0 * STRETCH)
+            took.append(time.monotonic() - began)
+        # Nagle or a delayed answer would make 40 ms of each of them; a busy machine, of some.
+        self.assertLess(sorted(took)[50], 0.030)
 
 
 if __name__ == "__main__":

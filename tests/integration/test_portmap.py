@@ -46,7 +46,7 @@ class Routers(Case):
         first = self.map()
         self.assertEqual(first["protocol"], protocol)
         self.assertEqual((first["external_port"], first["external_address"]), (PORT, EXTERNAL))
-        self.assertEqual(first["lease_s"], 3600)
+        self.assertIn(first["lease_s"], range(3500, 3601))  # a router says what is left of it
         self.assertTrue(self.reached())
         again = self.map()
         self.assertEqual(again["external_port"], PORT)
@@ -198,16 +198,18 @@ class Routers(Case):
 
     def test_a_lease_ends_by_itself(self):
         self.home.start()
-        result = self.map(lease=4)
-        self.assertTrue(self.reached())
-        self.assertLessEqual(result["lease_s"], 4)
+        def reached_in_time():
+            result = self.map(lease=4)
+            self.assertLessEqual(result["lease_s"], 4)
+            return self.reached()
+        wait_for("the port to be reached before the lease ends", reached_in_time, 60)
         wait_for("the lease to end", lambda: not self.reached(), 60)
         self.check("lost")
 
     def test_cancelled(self):
-        result = self.probe.ask("map", cancel=200, deadline=10000)
+        result = self.probe.ask("map", cancel=200, deadline=30000)
         self.assertEqual((result["answers"], result["childless"]), (0, True))
-        self.assertLess(result["took_ms"], 5000)
+        self.assertLess(result["took_ms"], 10000)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ if os.environ.get("SALLYPORT_SEALED") != "1":
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from lib import STRETCH, Case, Person, Relay, find_program, free_port, run, wait_for
+from lib import Case, Person, Relay, find_program, free_port, run, wait_for
 from lib.door import Door, HandMachine, encode
 
 NETWORK = """
@@ -238,7 +238,7 @@ class Proof(Case):
         state, text = self.one(self.machine(), silent)
         self.assertEqual(state, "failed")
         self.assertIn("does not answer there", text)
-        self.assertLess(time.monotonic() - began, 9 * STRETCH)
+        self.assertLess(time.monotonic() - began, 30)  # the door is silent for a minute
 
     def test_where_the_relay_never_connects_to(self):
         yes = signer(self.key)

@@ -369,10 +369,10 @@ class Plain(Proxy):
         for method, body in (("GET", b""), ("POST", b"all of it")):
             self.app.gate.clear()
             with self.wire() as wire:
+                count = len(self.app.seen("/wait"))
                 wire.send(self.browser.request("/wait", "box1--app", method, body=body))
                 wire.half_close()
-                count = len(self.app.seen("/wait"))
-                wait_for("the request to arrive", lambda: len(self.app.seen("/wait")) >= max(1, count))
+                wait_for("the request to arrive", lambda n=count: len(self.app.seen("/wait")) > n)
                 time.sleep(0.5)
                 self.app.gate.set()
                 answer = wire.answer()

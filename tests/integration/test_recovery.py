@@ -58,7 +58,7 @@ class Recovery(Case):
 
     def test_agent_stopped_says_goodbye(self):
         self.assertEqual(self.agent.process.stop(), 0)
-        self.relay.wait_offline("box1", 5)
+        self.relay.wait_offline("box1", 12)
 
     def test_relay_killed_and_back(self):
         self.relay.process.kill()

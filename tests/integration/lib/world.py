@@ -98,7 +98,7 @@ class Relay:
     def invite_user(self, name, *more):
         """The token out of the line that `invite` prints."""
         said = self.ctl("invite", "user", name, *more)
-        match = re.search(r"\b[A-Za-z0-9_-]{43}\b", said)
+        match = re.search(r"(?<![\w-])[\w-]{43}(?![\w-])", said)  # it may begin or end with a dash
         if not match:
             raise AssertionError(f"no token in {said!r}")
         return match.group(0)

@@ -73,6 +73,7 @@ for (const scheme of ['https', 'http']) {
         await shot(relay, 'machines');
         const other = await world.machine('box2', {});
         await relay.getByRole('heading', { name: 'box2' }).waitFor();
+        await relay.getByText('Online', { exact: true }).nth(1).waitFor();
         await other.stop();
         await relay.getByText('Offline', { exact: true }).waitFor();
       });

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "door.h"
+#include "own_clock.h"
 #include "sallyport/base/os.h"
 #include "sallyport/base/secret.h"
 #include "sallyport/wire/signing.h"

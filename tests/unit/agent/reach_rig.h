@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "own_clock.h"
 #include "reach.h"
 #include "reach_memory.h"
 #include "sallyport/base/os.h"

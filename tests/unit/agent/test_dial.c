@@ -17,6 +17,8 @@
 #include "dial.h"
 #include "sallyport/base/err.h"
 
+enum { LONG_MS = 60000 };
+
 struct bench {
     struct loop *loop;
     struct work *work;
@@ -93,7 +95,7 @@ static void test_a_number(void **state) {
     uint16_t port;
     int listener = listen_on(&port);
     dial(bench, "127.0.0.1", port);
-    turn(bench, 5000);
+    turn(bench, LONG_MS);
     assert_int_equal(bench->done, 1);
     assert_int_equal(bench->rc, 0);
     assert_string_equal(bench->address, "127.0.0.1");
@@ -111,7 +113,7 @@ static void test_a_name(void **state) {
     uint16_t port;
     int listener = listen_on(&port);
     dial(bench, "localhost", port);
-    turn(bench, 5000);
+    turn(bench, LONG_MS);
     assert_int_equal(bench->done, 1);
     assert_int_equal(bench->rc, 0);
     assert_string_equal(bench->address, "127.0.0.1");
@@ -123,7 +125,7 @@ static void test_nobody_listens(void **state) {
     uint16_t port;
     assert_int_equal(close(listen_on(&port)), 0);
     dial(bench, "localhost", port);
-    turn(bench, 5000);
+    turn(bench, LONG_MS);
     assert_int_equal(bench->done, 1);
     assert_int_equal(bench->rc, SP_ECLOSED);
     assert_int_equal(bench->fd, -1);
@@ -133,7 +135,7 @@ static void test_nobody_listens(void **state) {
 static void test_no_such_name(void **state) {
     struct bench *bench = *state;
     dial(bench, "no such name.invalid", 22);
-    turn(bench, 9000);
+    turn(bench, LONG_MS);
     assert_int_equal(bench->done, 1);
     assert_int_equal(bench->rc, SP_ENOENT);
     assert_non_null(strstr(bench->reason, "no such name.invalid"));

@@ -29,12 +29,21 @@ static void shell(const char *command) {
         fail_msg("failed: %s", command);
 }
 
+/* The kernel says up to a second later that a link is up. */
+static void wait_for_networks(size_t count) {
+    struct link_lan lan;
+    do
+        assert_int_equal(lan_read(&lan), 0);
+    while (lan.count < count && usleep(1000) == 0);
+}
+
 /* eth0 is ours, and what it sends comes out at "wire". */
 static void make_network(void) {
     if (unshare(CLONE_NEWNET) < 0)
         skip();
     shell("ip link set lo up && ip link add eth0 address " MAC " type veth peer name wire");
     shell("ip addr add 192.168.77.5/24 broadcast + dev eth0 && ip link set eth0 up && ip link set wire up");
+    wait_for_networks(1);
 }
 
 static void test_networks(void **state) {
@@ -60,6 +69,7 @@ static void test_networks(void **state) {
     assert_int_equal(same.count, 0);
     shell("for i in 1 2 3 4 5 6 7 8 9; do ip link add eth$i type veth peer name peer$i && "
           "ip addr add 10.$i.0.1/16 dev eth$i && ip link set eth$i up && ip link set peer$i up; done");
+    wait_for_networks(LINK_NETWORKS_MAX);
     assert_int_equal(lan_read(&same), 0);
     assert_int_equal(same.count, LINK_NETWORKS_MAX);
 }

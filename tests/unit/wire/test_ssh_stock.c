@@ -57,7 +57,7 @@ static struct tap *open_to(struct pair *pair, const char *name) {
         fail_msg("the connection is over: %s", pair->there_reason);
     struct tap *tap = tap_init(pair, &pair->server_taps[pair->server_tap_count++]);
     assert_int_equal(ssh_conn_open_forwarded(pair->there, name, 22, "192.0.2.9", 1, tap_opened, tap, &unused), 0);
-    assert_true(pair_wait(pair, last_answered, 5000));
+    assert_true(pair_wait(pair, last_answered, 8000));
     return tap;
 }
 
@@ -97,7 +97,7 @@ static void test_a_refusal_touches_nobody_else(void **state) {
 
     assert_int_equal(kill(pid, SIGTERM), 0);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
-    assert_true(pair_wait(pair, there_is_over, 5000));
+    assert_true(pair_wait(pair, there_is_over, 8000));
     (void)close(end);
     (void)close(service);
     (void)close(listener);

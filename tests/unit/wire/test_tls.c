@@ -53,7 +53,7 @@ static int rig_up(void **state) {
     struct rig *rig = calloc(1, sizeof(*rig));
     *state = rig;
     cert_folder_init(&rig->files);
-    rig->patience_ms = 5000;
+    rig->patience_ms = 60000;
     assert_int_equal(tls_self_signed(rig->files.cert, rig->files.key, NULL, 0, &why), 0);
     assert_int_equal(tls_server_new(rig->files.cert, rig->files.key, &rig->server, &why), 0);
     assert_int_equal(pipe2(rig->ready, O_CLOEXEC), 0);
