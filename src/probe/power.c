@@ -38,17 +38,6 @@ static double battery_watts(const char *root, const char *name) {
     return NAN;
 }
 
-static double batteries_watts(const char *root) {
-    struct kernel_names names;
-    double sum = NAN;
-    if (kernel_list(&names, root, "/sys/class/power_supply") != 0)
-        return NAN;
-    for (size_t i = 0; i < names.count; i++)
-        add(&sum, battery_watts(root, names.items[i]));
-    kernel_names_fini(&names);
-    return sum;
-}
-
 /* A chip that measures what goes into the machine, not into a part of it. */
 static double meter_watts(const char *root, const char *folder) {
     char chip[32] = "", label[32] = "";
@@ -67,13 +56,14 @@ static double meter_watts(const char *root, const char *folder) {
     return NAN;
 }
 
-static double meters_watts(const char *root) {
+/* All in that folder, together; NAN when none of them tells. */
+static double sum_watts(const char *root, const char *folder, double (*watts)(const char *root, const char *name)) {
     struct kernel_names names;
     double sum = NAN;
-    if (kernel_list(&names, root, "/sys/class/hwmon") != 0)
+    if (kernel_list(&names, root, "%s", folder) != 0)
         return NAN;
     for (size_t i = 0; i < names.count; i++)
-        add(&sum, meter_watts(root, names.items[i]));
+        add(&sum, watts(root, names.items[i]));
     kernel_names_fini(&names);
     return sum;
 }
@@ -140,9 +130,9 @@ void power_sample(const char *root, uint64_t now_ms, struct power *power, struct
     bool is_platform = false;
     /* always: its counters have to be known when the battery is not discharged any more */
     double processors = processors_watts(root, now_ms, power, &is_platform);
-    double whole = batteries_watts(root);
+    double whole = sum_watts(root, "/sys/class/power_supply", battery_watts);
     if (isnan(whole))
-        whole = meters_watts(root);
+        whole = sum_watts(root, "/sys/class/hwmon", meter_watts);
     *is_whole = !isnan(whole) || is_platform;
     out->power_watts = isnan(whole) ? processors : whole;
 }

@@ -20,6 +20,8 @@ static const struct prefix prefixes[] = {
 
 /* Random text of that length or more is hidden. */
 #define RANDOM_MIN 24
+/* No more of it is looked at to say so: command lines may be made to take long. */
+#define JUDGED_MAX 512
 
 static bool is_token_char(char c) {
     return isalnum((unsigned char)c) || c == '_' || c == '-';
@@ -48,7 +50,7 @@ static bool is_kernel_file(const char *text, size_t run, size_t len) {
 static size_t random_length(const char *text, size_t len) {
     size_t run = 0, changes = 0;
     bool has_digit = false, has_letter = false;
-    while (run < len && is_random_char(text[run])) {
+    while (run < len && run < JUDGED_MAX && is_random_char(text[run])) {
         int kind = kind_of(text[run]);
         if (run > 0 && kind != 0 && kind_of(text[run - 1]) != 0 && kind != kind_of(text[run - 1]))
             changes++;
@@ -58,6 +60,8 @@ static size_t random_length(const char *text, size_t len) {
     }
     if (run < RANDOM_MIN || !has_digit || !has_letter || changes < run / 4 || is_kernel_file(text, run, len))
         return 0;
+    while (run < len && is_random_char(text[run]))
+        run++;
     while (run < len && text[run] == '=')
         run++;
     return run;
@@ -87,8 +91,9 @@ static bool ends_with(const char *part, size_t len, const char *end) {
 
 /* One word of a name. */
 static bool is_secret_part(const char *part, size_t len) {
-    static const char *const whole[] = {"key", "auth",   "oauth",  "authorization", "pass", "pwd",
-                                        "pw",  "cookie", "bearer", "pat",           NULL};
+    static const char *const whole[] = {
+        "key",    "auth", "oauth", "authorization", "pass", "pwd",         "pw",         "cookie",
+        "bearer", "pat",  "sig",   "signature",     "psk",  "requirepass", "masterauth", NULL};
     static const char *const ends[] = {"token",      "secret",     "secrets",    "password",    "passwords",  "passwd",
                                        "passphrase", "apikey",     "accesskey",  "secretkey",   "privatekey", "authkey",
                                        "licensekey", "signingkey", "credential", "credentials", NULL};
@@ -101,17 +106,30 @@ static bool is_secret_part(const char *part, size_t len) {
     return false;
 }
 
+/* The last word of names that say something about a secret, or of keys and tokens of another kind: a number, a place. */
+static bool is_harmless_end(const char *part, size_t len) {
+    static const char *const ends[] = {"dim",  "dims", "size", "len",  "length", "count", "limit",
+                                       "file", "path", "dir",  "type", "mode",   NULL};
+    for (size_t i = 0; ends[i] != NULL; i++)
+        if (is_part(part, len, ends[i]))
+            return true;
+    return false;
+}
+
 /* Words of a name end at anything but a letter or figure, and before a capital that follows a small letter (apiKey). */
 bool redact_is_secret_name(const char *name, size_t len) {
+    bool is_secret = false, is_harmless = false;
     size_t start = 0;
     for (size_t i = 0; i <= len; i++) {
         bool is_end = i == len || !isalnum((unsigned char)name[i]);
         bool is_hump = !is_end && i > start && isupper((unsigned char)name[i]) && islower((unsigned char)name[i - 1]);
         if (!is_end && !is_hump)
             continue;
-        if (i > start && is_secret_part(name + start, i - start))
-            return true;
+        if (i > start) {
+            is_secret = is_secret || is_secret_part(name + start, i - start);
+            is_harmless = is_harmless_end(name + start, i - start);
+        }
         start = is_hump ? i : i + 1;
     }
-    return false;
+    return is_secret && !is_harmless;
 }
