@@ -58,6 +58,9 @@ function updateChannel(part, channel) {
 export function prepareChannels(me) {
   const form = at('channel-form');
   const { kind, address } = form.elements;
+  if (me.role !== 'admin') {
+    kind.querySelector('[value="mail"]').remove(); // the relay takes it from admins only
+  }
   const actions = { test, remove };
 
   async function attempt(what) {

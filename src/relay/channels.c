@@ -18,6 +18,12 @@ int channels_add(struct store *store, const struct watch *watch, const struct po
         why_set(why, "only admins may let messages go to private addresses");
         return SP_EDENIED;
     }
+    /* A topic or a webhook takes messages from anybody; a mailbox is somebody's, who did not ask for ours. */
+    if (channel->kind == CHANNEL_MAIL && !may_administer(by)) {
+        why_set(why, "only admins may add a mail address, since they know whose it is:"
+                     " 'alerts add mail ADDRESS --user NAME'");
+        return SP_EDENIED;
+    }
     int rc = channel_check(channel->kind, channel->address, channel->is_private, why);
     if (rc == 0)
         rc = watch_check_channel(watch, channel->kind, why);

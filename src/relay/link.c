@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "link_budget.h"
 #include "proof.h"
 #include "recorder.h"
 #include "relay_local.h"
@@ -10,18 +11,23 @@
 #include "tickets.h"
 #include "watch.h"
 
+enum { HELD_MS = 100 };
+
 /* The link of one machine. It lives as long as its channel. */
 struct link {
     struct peer *peer;
     struct stream *stream;
     struct buf in, out;
     struct loop_task finish;
+    struct link_budget budget;
+    struct loop_timer held; /* set while it is not read, since it said too much */
     bool greeted;
     bool over; /* nothing is read any more; what is in `out` still goes, then the link is closed */
 };
 
 static void link_free(struct link *link) {
     loop_task_cancel(&link->finish);
+    loop_timer_stop(&link->held);
     link->peer->link_session = NULL;
     link->stream->ops->close(link->stream);
     buf_wipe(&link->in); /* tokens came this way */
@@ -132,6 +138,7 @@ static void link_line(struct link *link, const char *line, size_t len) {
     struct link_message message;
     struct why why = {""};
     int rc = link_parse(line, len, &message, &why);
+    link_budget_spend(&link->budget, len, rc == 0 && message.kind == LINK_ERROR);
     if (rc < 0) {
         link_refuse(link, why.text[0] ? why.text : err_text(rc));
         return;
@@ -200,6 +207,20 @@ int link_tell_publish(struct machine_live *live, const struct link_publish *publ
     return rc;
 }
 
+/* It has said more than its budget: what follows waits where it is, and in the end at the machine. */
+static bool link_hold(struct link *link) {
+    uint64_t now = loop_now(link->peer->relay->loop);
+    if (link_budget_allows(&link->budget, now))
+        return false;
+    if (link_budget_hold(&link->budget, now))
+        log_warn("link of %s: it says more than %d lines a second, and is read more slowly now", link->peer->name,
+                 LINK_BUDGET_LINES_S);
+    if (loop_timer_is_set(&link->held) || loop_timer_set(&link->held, HELD_MS) == 0)
+        return true;
+    link_refuse(link, "out of memory");
+    return false;
+}
+
 static size_t link_data(void *ctx, const uint8_t *bytes, size_t n) {
     struct link *link = ctx;
     /* A peer that does not read our answers is not read either. */
@@ -207,6 +228,10 @@ static size_t link_data(void *ctx, const uint8_t *bytes, size_t n) {
         return 0;
     size_t taken = 0;
     while (taken < n && !link->over && link->peer->machine) {
+        if (link_hold(link)) {
+            link_flush(link);
+            return taken;
+        }
         const uint8_t *end = memchr(bytes + taken, '\n', n - taken);
         size_t len = end ? (size_t)(end - bytes) - taken + 1 : n - taken;
         if (buf_len(&link->in) + len > LINK_LINE_MAX) {
@@ -233,11 +258,25 @@ static void link_ended(void *ctx) {
     link_flush(link);
 }
 
+static void link_resume(struct link *link) {
+    if (!link->over && buf_len(&link->out) <= LINK_LINE_MAX)
+        link->stream->ops->resume(link->stream);
+}
+
 static void link_writable(void *ctx) {
     struct link *link = ctx;
     link_flush(link);
-    if (!link->over && buf_len(&link->out) <= LINK_LINE_MAX)
-        link->stream->ops->resume(link->stream);
+    link_resume(link);
+}
+
+static void link_unhold(void *ctx) {
+    link_resume(ctx);
+}
+
+uint64_t link_heard(const struct peer *peer) {
+    uint64_t heard = ssh_conn_heard(peer->conn);
+    const struct link *link = peer->link_session;
+    return link->budget.held_at > heard ? link->budget.held_at : heard;
 }
 
 static void link_closed(void *ctx) {
@@ -262,6 +301,8 @@ int link_begin(struct peer *peer, struct ssh_chan *chan, struct why *why) {
     buf_init(&link->in);
     buf_init(&link->out);
     loop_task_init(peer->relay->loop, &link->finish, link_finish, link);
+    loop_timer_init(peer->relay->loop, &link->held, link_unhold, link);
+    link_budget_init(&link->budget, loop_now(peer->relay->loop));
     peer->link_session = link;
     stream_listen(link->stream, &link_events, link);
     return 0;

@@ -20,6 +20,7 @@ enum {
     FIRST_RETRY_S = 5,   /* doubled each time ... */
     LAST_RETRY_S = 3600, /* ... up to this */
     TEST_EVERY_S = 5,
+    TESTS_MAX = 2, /* of one user, under way: what is tried, perhaps in vain, leaves room for what has happened */
     PASSWORD_MAX = 1024,
     PAGE_SIZE = 320,
     URL_SIZE = PAGE_SIZE + 16 + SP_NAME_SIZE,
@@ -29,6 +30,7 @@ enum {
 struct slot {
     struct notify *notify;
     bool busy, test;
+    int64_t user_id; /* of a test: whose channel it is */
     struct notice_row row;
 };
 
@@ -66,6 +68,13 @@ static struct slot *free_slot(struct notify *notify) {
             return &notify->slots[i];
     }
     return NULL;
+}
+
+static bool has_many_tests(const struct notify *notify, int64_t user_id) {
+    size_t count = 0;
+    for (size_t i = 0; i < SLOTS; i++)
+        count += notify->slots[i].busy && notify->slots[i].test && notify->slots[i].user_id == user_id;
+    return count >= TESTS_MAX;
 }
 
 static int64_t retry_after(int64_t tries) {
@@ -236,9 +245,11 @@ int notify_test(struct notify *notify, int64_t channel_id, struct why *why) {
     if (rc < 0)
         return rc;
     int64_t since = notify->now() - channel.tested; /* below 0: the clock was set back */
-    if (!slot || find_slot(notify, channel_id) || (since >= 0 && since < TEST_EVERY_S)) {
+    if (!slot || find_slot(notify, channel_id) || has_many_tests(notify, channel.user_id) ||
+        (since >= 0 && since < TEST_EVERY_S)) {
         secret_wipe(&channel, sizeof channel);
-        why_set(why, "a message to it is on its way, or was a moment ago: try again in a few seconds");
+        why_set(why,
+                "a message to it or other tests are on their way, or were a moment ago: try again in a few seconds");
         return SP_EBUSY;
     }
     slot->row = (struct notice_row){.channel_id = channel_id, .created = notify->now()};
@@ -247,6 +258,7 @@ int notify_test(struct notify *notify, int64_t channel_id, struct why *why) {
                                        .text = "this is a test: messages from Sallyport arrive here",
                                        .since = notify->now()};
     slot->test = true;
+    slot->user_id = channel.user_id;
     rc = send_notice(notify, slot, &channel);
     secret_wipe(&channel, sizeof channel);
     if (rc < 0)

@@ -14,7 +14,7 @@
 #include "sallyport/base/secret.h"
 #include "sallyport/base/work.h"
 
-enum { THREADS = 2, ANSWER_MAX = 65536, CONNECT_S = 10 };
+enum { THREADS = 4, ANSWER_MAX = 65536, CONNECT_S = 10 };
 
 struct posts {
     struct work *work;

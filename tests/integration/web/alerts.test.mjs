@@ -112,6 +112,7 @@ test('members see the thresholds, and change only what is theirs', async () => {
   await page.getByText('An admin can change these.').waitFor();
   assert.equal(await page.locator('#settings input:enabled').count(), 0);
   assert.equal(await page.getByLabel('It has a private address').isVisible(), false);
+  assert.deepEqual(await page.getByLabel('Kind').locator('option').allTextContents(), ['ntfy', 'Webhook']);
   assert.ok(await page.getByRole('button', { name: 'Add' }).isEnabled());
 });
 
