@@ -63,8 +63,8 @@ static void join_opened(void *ctx, struct ssh_chan *chan, int rc) {
         join_stop(join, SP_ECLOSED, "the relay did not let this machine join: is it a Sallyport relay?");
         return;
     }
-    char line[SECRET_TOKEN_LEN + 2];
-    (void)snprintf(line, sizeof line, "%s\n", join->url->token);
+    char line[SECRET_TOKEN_LEN + sizeof " machine\n"];
+    (void)snprintf(line, sizeof line, "%s machine\n", join->url->token);
     join->stream = ssh_chan_stream(chan);
     stream_listen(join->stream, &answer_events, join);
     (void)join->stream->ops->write(join->stream, (const uint8_t *)line, strlen(line));
@@ -172,19 +172,19 @@ static int join_talk(struct join *join) {
     return rc;
 }
 
-int agent_join(const struct agent_config *config, const char *url_text, struct buf *out, struct why *why) {
+int agent_join(const struct agent_config *config, const char *word, struct buf *out, struct why *why) {
     struct join_url url;
     struct joined joined = {0};
     struct join join = {.url = &url};
     char state[4096], key_path[4200];
     int lock = -1;
-    int rc = join_url_parse(url_text, &url, why);
+    int rc = join_url_take(word, STDIN_FILENO, &url, why);
     if (rc == 0)
         rc = joined_state(config, state, sizeof state, why);
     if (rc == 0)
         rc = os_lock_dir(state, &lock, why);
     if (rc < 0)
-        return rc;
+        goto out;
     if (joined_load(state, &joined, NULL) == 0) {
         why_set(why, "this machine belongs to %s port %u already, as %s: sallyport-agent leave, then join again",
                 joined.host, joined.port, joined.name);
@@ -209,13 +209,13 @@ int agent_join(const struct agent_config *config, const char *url_text, struct b
     (void)str_copy(joined.fingerprint, sizeof joined.fingerprint, url.fingerprint);
     rc = joined_save(state, &joined, why);
     if (rc == 0)
-        rc = buf_printf(out, "This machine is %s on %s port %u now. Next: sallyport-agent run --state %s\n",
-                        joined.name, joined.host, joined.port, state);
+        rc = buf_printf(out, "This machine is %s on %s port %u now.", joined.name, joined.host, joined.port);
 out:
     buf_wipe(&join.answer);
     keypair_free(join.key);
     secret_wipe(&url, sizeof url);
-    (void)close(lock);
+    if (lock >= 0)
+        (void)close(lock);
     return rc;
 }
 

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sallyport/base/options.h"
 #include "sallyport/base/str.h"
 #include "services_local.h"
 
@@ -32,16 +31,18 @@ static const struct option entry_options[] = {
      .offset = offsetof(struct service_entry, publish)},
     {.name = "path",
      .type = OPTION_TEXT,
+     .metavar = "PATH",
      .help = "of an http service, where its pages begin",
      .offset = offsetof(struct service_entry, path)},
     {.name = "token_file",
      .type = OPTION_TEXT,
+     .metavar = "FILE",
      .help = "of a Jupyter whose own files are out of sight (in a container): where its token is written",
      .offset = offsetof(struct service_entry, token_file)},
     {.name = NULL},
 };
 
-static const struct option_table entry_table = {.options = entry_options, .sections = NULL};
+const struct option_table services_config_keys = {.options = entry_options, .sections = NULL};
 
 const struct service_entry *services_config_find(const struct services_config *config, const char *name) {
     for (size_t i = 0; i < config->count; i++)
@@ -76,7 +77,7 @@ static int entry_add(struct services_config *config, const char *name, struct se
     config->entries = entries;
     struct service_entry *entry = &entries[config->count];
     memset(entry, 0, sizeof *entry);
-    rc = options_init(&entry_table, entry);
+    rc = options_init(&services_config_keys, entry);
     if (rc != 0)
         return rc;
     (void)str_copy(entry->name, sizeof entry->name, name);
@@ -121,7 +122,7 @@ int services_config_set(struct services_config *config, const char *name, const 
         return rc;
     bool is_wrong =
         (strcmp(key, "path") == 0 && !is_path(value)) || (strcmp(key, "token_file") == 0 && value[0] != '/');
-    rc = is_wrong ? SP_EFORMAT : options_set(&entry_table, entry, key, value, NULL);
+    rc = is_wrong ? SP_EFORMAT : options_set(&services_config_keys, entry, key, value, NULL);
     entry_explain(rc, key, value, why);
     return rc;
 }
@@ -144,7 +145,7 @@ int services_config_check(const struct services_config *config, struct why *why)
 
 void services_config_fini(struct services_config *config) {
     for (size_t i = 0; i < config->count; i++)
-        options_fini(&entry_table, &config->entries[i]);
+        options_fini(&services_config_keys, &config->entries[i]);
     free(config->entries);
     *config = (struct services_config){0};
 }

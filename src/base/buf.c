@@ -101,6 +101,23 @@ int buf_printf(struct buf *buf, const char *format, ...) {
     return rc;
 }
 
+int buf_append_quoted(struct buf *buf, const char *word) {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-";
+    if (word[0] && word[strspn(word, plain)] == '\0')
+        return buf_append(buf, word, strlen(word));
+    int rc = buf_append(buf, "'", 1);
+    while (!rc && *word) {
+        size_t n = strcspn(word, "'");
+        rc = buf_append(buf, word, n);
+        word += n;
+        if (!rc && *word) {
+            rc = buf_append(buf, "'\\''", 4);
+            word++;
+        }
+    }
+    return rc ? rc : buf_append(buf, "'", 1);
+}
+
 void buf_consume(struct buf *buf, size_t n) {
     if (n >= buf->len) {
         buf_fini(buf);

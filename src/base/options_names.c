@@ -79,18 +79,24 @@ void option_dashed(const char *name, char *to, size_t size) {
     to[i] = '\0';
 }
 
+int options_check_name(const struct option_table *table, const char *name, struct why *why) {
+    char dashed[OPTION_NAME_MAX + 1];
+    if (options_find(table, name))
+        return 0;
+    const char *best = options_nearest(table, name);
+    option_dashed(best ? best : "", dashed, sizeof(dashed));
+    if (best)
+        why_set(why, "unknown option --%s: did you mean --%s?", name, dashed);
+    else
+        why_set(why, "unknown option --%s: --help lists them", name);
+    return SP_ENOENT;
+}
+
 int options_set(const struct option_table *table, void *config, const char *name, const char *value, struct why *why) {
     const struct option *option = options_find(table, name);
     char dashed[OPTION_NAME_MAX + 1], expected[160], sample[80];
-    if (!option) {
-        const char *best = options_nearest(table, name);
-        option_dashed(best ? best : "", dashed, sizeof(dashed));
-        if (best)
-            why_set(why, "unknown option --%s: did you mean --%s?", name, dashed);
-        else
-            why_set(why, "unknown option --%s: --help lists them", name);
-        return SP_ENOENT;
-    }
+    if (!option)
+        return options_check_name(table, name, why);
     option_dashed(option->name, dashed, sizeof(dashed));
     if (!str_is_clean(value, strlen(value))) {
         why_set(why, "--%s: there are control characters in the value, or it is not UTF-8", dashed);

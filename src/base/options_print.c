@@ -1,8 +1,9 @@
-/* What --help and the example file say, from the same table that the parsers use. */
+/* What --help, the example file and the manual say, from the same table that the parsers use. */
 #include <inttypes.h>
 #include <string.h>
 
 #include "options_impl.h"
+#include "sallyport/base/manual.h"
 
 static const char *option_metavar(const struct option *option) {
     static const char *const by_type[] = {
@@ -12,6 +13,10 @@ static const char *option_metavar(const struct option *option) {
     if (option->metavar)
         return option->metavar;
     return option->type == OPTION_CHOICE ? option->choices : by_type[option->type];
+}
+
+static bool option_has_initial(const struct option *option) {
+    return option->initial && option->initial[0];
 }
 
 static size_t option_head_len(const struct option *option) {
@@ -31,7 +36,7 @@ void options_help(const struct option_table *table, FILE *to) {
         option_dashed(option->name, dashed, sizeof(dashed));
         fprintf(to, "  --%s %s%*s  %s", dashed, option_metavar(option), (int)(widest - option_head_len(option)), "",
                 option->help);
-        if (option->initial && option->initial[0])
+        if (option_has_initial(option))
             fprintf(to, " (default: %s)", option->initial);
         fputc('\n', to);
     }
@@ -87,7 +92,7 @@ void option_sample(const struct option *option, char *to, size_t size) {
         [OPTION_TEXT] = "",    [OPTION_NUMBER] = "1", [OPTION_DURATION] = "10m",
         [OPTION_FLAG] = "yes", [OPTION_CHOICE] = "",  [OPTION_LIST] = "",
     };
-    if (option->initial && option->initial[0])
+    if (option_has_initial(option))
         snprintf(to, size, "%s", option->initial);
     else if (option->type == OPTION_CHOICE)
         snprintf(to, size, "%.*s", (int)strcspn(option->choices, "|"), option->choices);
@@ -102,9 +107,54 @@ void options_example(const struct option_table *table, FILE *to) {
         char expected[160];
         option_expected(option, expected, sizeof(expected));
         fprintf(to, "%s# %s (%s).\n", option == table->options ? "" : "\n", option->help, expected);
-        if (option->initial && option->initial[0])
+        if (option_has_initial(option))
             fprintf(to, "#%s = %s\n", option->name, option->initial);
         else
             fprintf(to, "#%s =\n", option->name);
+    }
+}
+
+void options_manual(const void *table, FILE *to) {
+    for (const struct option *option = ((const struct option_table *)table)->options; option->name; option++) {
+        char dashed[OPTION_NAME_MAX + 1], usage[160];
+        if (!option->cli)
+            continue;
+        option_dashed(option->name, dashed, sizeof(dashed));
+        snprintf(usage, sizeof(usage), "--%s %s", dashed, option_metavar(option));
+        manual_item(usage, option->help, to);
+        if (option_has_initial(option)) {
+            fputs("(default: ", to);
+            manual_text(option->initial, to);
+            fputs(")\n", to);
+        }
+    }
+}
+
+/* What an item of the file takes, where its head does not say it, and what it is when it is not given. */
+static void option_manual_value(const struct option *option, FILE *to) {
+    bool measured = option->type == OPTION_NUMBER || option->type == OPTION_DURATION;
+    char expected[160], text[200];
+    if (!measured && !option_has_initial(option))
+        return;
+    fputs(".br\n", to);
+    if (measured) {
+        option_expected(option, expected, sizeof(expected));
+        snprintf(text, sizeof(text), "Value: %s.", expected);
+        manual_text(text, to);
+        fputc('\n', to);
+    }
+    if (option_has_initial(option)) {
+        snprintf(text, sizeof(text), "Default: %s.", option->initial);
+        manual_text(text, to);
+        fputc('\n', to);
+    }
+}
+
+void options_manual_keys(const void *table, FILE *to) {
+    for (const struct option *option = ((const struct option_table *)table)->options; option->name; option++) {
+        char usage[160];
+        snprintf(usage, sizeof(usage), "%s = %s", option->name, option_metavar(option));
+        manual_item(usage, option->help, to);
+        option_manual_value(option, to);
     }
 }

@@ -132,41 +132,6 @@ void cli_self(const struct cli *cli, struct words *words, const char *verb) {
     }
 }
 
-/* What does not fit beside goes below. */
-static void help_line(const char *left, const char *text) {
-    enum { COLUMN = 25 };
-    if (strlen(left) > COLUMN)
-        (void)printf("  %s\n  %*s", left, COLUMN, "");
-    else
-        (void)printf("  %-*s", COLUMN, left);
-    (void)printf(" %s\n", text);
-}
-
-static void cli_help(void) {
-    (void)printf("sallyport %s\nReaches your machines by the best route there is.\n\n"
-                 "Usage: sallyport VERB [OPTIONS] [ARGUMENTS]\n\nVerbs:\n",
-                 SALLYPORT_VERSION);
-    for (const struct cli_command *command = cli_commands; command->name; command++) {
-        char left[64];
-        if (command->hidden)
-            continue;
-        (void)snprintf(left, sizeof left, "%s %s", command->name, command->arguments);
-        help_line(left, command->help);
-    }
-    help_line("RELAY-VERB ...", "anything else is asked of the relay: `help` lists it");
-    (void)printf("\nOptions, right after the verb:\n");
-    help_line("--state DIR", "where the keys and what was learned are kept");
-    help_line("--json", "for programs");
-    help_line("-v", "tell each step, and why (or SALLYPORT_DEBUG=1)");
-    help_line("--help", "this text, or that of a verb");
-    help_line("--version", "the version");
-}
-
-static int cli_verb_help(const struct cli_command *command) {
-    (void)printf("Usage: sallyport %s %s\n%s\n", command->name, command->arguments, command->help);
-    return CLI_DONE;
-}
-
 /* The absolute path; links are left as they are, so that it outlives an update. */
 static int absolute(const char *path, char to[static CLI_PATH_SIZE]) {
     char here[CLI_PATH_SIZE];
@@ -247,7 +212,7 @@ static int cli_run(struct cli *cli, int argc, char **argv) {
         return cli_fail(&why, SP_EINVAL);
     }
     if (command && argc > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0))
-        return cli_verb_help(command);
+        return cli_help_verb(command);
     if (!command || command->joined) {
         int rc = cli_load(cli, &why);
         if (rc)
@@ -275,6 +240,8 @@ int cli_main(int argc, char **argv) {
         cli_help();
         return CLI_DONE;
     }
+    if (argc == 2 && strcmp(argv[0], "--manual") == 0)
+        return cli_manual(argv[1]);
     if (argc > 0 && strcmp(argv[0], "--version") == 0) {
         (void)printf("sallyport %s\n", SALLYPORT_VERSION);
         return CLI_DONE;

@@ -61,6 +61,12 @@ int cli_target(const char *text, const char *usual, char box[static SP_NAME_SIZE
  * which is `ls`. */
 void cli_reword(char *text);
 
+/* help.c. All of --help; that of a verb, returning CLI_DONE; and a page of the manual from the template at that path,
+ * returning the exit status. */
+void cli_help(void);
+int cli_help_verb(const struct cli_command *command);
+int cli_manual(const char *template);
+
 /* Reads who we are on which relay. SP_ENOENT with what to do in why when nothing was joined yet. */
 int cli_load(struct cli *cli, struct why *why);
 /* Begins the words of a command that starts this program again: path, verb, --state. */

@@ -45,25 +45,6 @@ static int check_ssh(struct why *why) {
     return rc;
 }
 
-/* One line of standard input. */
-static int read_url(char *to, size_t size, struct why *why) {
-    if (!fgets(to, (int)size, stdin)) {
-        why_set(why, "no join URL came on standard input");
-        return SP_EFORMAT;
-    }
-    return 0;
-}
-
-/* What was copied from a mail may have blanks and line ends around it. */
-static void trim(char *text) {
-    static const char blanks[] = " \t\r\n";
-    size_t begin = strspn(text, blanks), len = strlen(text);
-    while (len > begin && strchr(blanks, text[len - 1]))
-        len--;
-    memmove(text, text + begin, len - begin);
-    text[len - begin] = '\0';
-}
-
 /* The private key: the one that was named, or one of our own, made if need be. Its public half's line in `line`. */
 static int prepare_key(const struct cli *cli, const char *identity, char path[static CLI_PATH_SIZE], struct buf *line,
                        struct why *why) {
@@ -176,14 +157,14 @@ static int join_talk(const struct cli *cli, const struct join_url *url, const ch
                      struct why *why) {
     struct words words;
     struct buf out, err;
-    char token[SECRET_TOKEN_LEN + 2];
+    char token[SECRET_TOKEN_LEN + sizeof " user\n"];
     int status = 0;
     words_init(&words);
     buf_init(&out);
     buf_init(&err);
     join_words(cli, url, key, &words);
     /* By standard input: the words of a command can be read by everybody on this machine. */
-    (void)snprintf(token, sizeof token, "%s\n", url->token);
+    (void)snprintf(token, sizeof token, "%s user\n", url->token);
     struct process_talk talk = {
         .input = token, .n = strlen(token), .out = &out, .err = &err, .max = TALK_MAX, .deadline_ms = TALK_MS};
     int rc = process_talk(&words, &talk, &status);
@@ -248,7 +229,6 @@ static int join_url(struct cli *cli, const struct join_url *url, const char *ide
 int cli_join(struct cli *cli, int argc, char **argv) {
     struct join_url url;
     struct why why = {""};
-    char text[JOIN_URL_SIZE + 64];
     const char *identity = NULL;
     if (argc > 1 && strcmp(argv[0], "--identity") == 0) {
         identity = argv[1];
@@ -256,13 +236,10 @@ int cli_join(struct cli *cli, int argc, char **argv) {
         argv += 2;
     }
     if (argc != 1)
-        return cli_usage("join", "join wants the line of the invite: join 'sallyport://...'");
-    int rc = strcmp(argv[0], "-") == 0 ? read_url(text, sizeof text, &why) : str_copy(text, sizeof text, argv[0]);
-    if (!rc) {
-        trim(text);
-        rc = join_url_parse(text, &url, &why);
-    }
-    secret_wipe(text, sizeof text);
+        return cli_usage(
+            "join",
+            "join wants the URL of the invite: join 'sallyport://...', or join - and the URL on standard input");
+    int rc = join_url_take(argv[0], STDIN_FILENO, &url, &why);
     if (!rc)
         rc = join_url(cli, &url, identity, &why);
     secret_wipe(&url, sizeof url);

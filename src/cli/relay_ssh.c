@@ -46,7 +46,7 @@ void relay_words(struct words *words, const char *const *verb, size_t count) {
         if (i > 0)
             words->rc = buf_append(&line, " ", 1);
         if (!words->rc)
-            words->rc = words_quote(&line, verb[i]);
+            words->rc = buf_append_quoted(&line, verb[i]);
     }
     const char *text = words->rc ? NULL : buf_string(&line);
     if (text)

@@ -44,23 +44,6 @@ void words_addf(struct words *words, const char *format, ...) {
     words_take(words, n < 0 ? NULL : word);
 }
 
-int words_quote(struct buf *to, const char *word) {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-";
-    if (word[0] && word[strspn(word, plain)] == '\0')
-        return buf_append(to, word, strlen(word));
-    int rc = buf_append(to, "'", 1);
-    while (!rc && *word) {
-        size_t n = strcspn(word, "'");
-        rc = buf_append(to, word, n);
-        word += n;
-        if (!rc && *word) {
-            rc = buf_append(to, "'\\''", 4);
-            word++;
-        }
-    }
-    return rc ? rc : buf_append(to, "'", 1);
-}
-
 int words_percent(struct buf *to, const char *text) {
     int rc = 0;
     for (; *text && !rc; text++)
@@ -72,7 +55,7 @@ void words_file(struct words *words, const char *option, const char *path) {
     struct buf quoted, safe;
     buf_init(&quoted);
     buf_init(&safe);
-    int rc = words_quote(&quoted, path);
+    int rc = buf_append_quoted(&quoted, path);
     const char *text = rc ? NULL : buf_string(&quoted);
     rc = text ? words_percent(&safe, text) : SP_ENOMEM;
     const char *done = rc ? NULL : buf_string(&safe);
@@ -90,7 +73,7 @@ int words_line(const struct words *words, struct buf *to) {
         if (i > 0)
             rc = buf_append(to, " ", 1);
         if (!rc)
-            rc = words_quote(to, words->items[i]);
+            rc = buf_append_quoted(to, words->items[i]);
     }
     return rc;
 }

@@ -21,8 +21,6 @@ void words_addf(struct words *words, const char *format, ...) __attribute__((for
  * with one. */
 void words_file(struct words *words, const char *option, const char *path);
 
-/* Appends the word so that a POSIX shell, ssh and the relay read it back as one. SP_ENOMEM. */
-int words_quote(struct buf *to, const char *word);
 /* Appends the text with each % doubled. SP_ENOMEM. */
 int words_percent(struct buf *to, const char *text);
 /* All words quoted, with blanks between. */

@@ -3,9 +3,11 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sallyport/base/str.h"
 
@@ -129,6 +131,60 @@ int join_url_parse(const char *text, struct join_url *out, struct why *why) {
     rc = 0;
 out:
     secret_wipe(&url, sizeof(url));
+    return rc;
+}
+
+static int read_line(int input, char *to, size_t size, struct why *why) {
+    size_t len = 0;
+    for (;;) {
+        char byte;
+        ssize_t n = read(input, &byte, 1);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            why_set(why, "cannot read the join URL from standard input: %s", strerror(errno));
+            return SP_ESYS;
+        }
+        if (n == 0 && len == 0) {
+            why_set(why, "no join URL came on standard input");
+            return SP_EFORMAT;
+        }
+        if (n == 0 || byte == '\n')
+            break;
+        if (byte == '\0' || len + 1 == size) {
+            why_set(why, "what came on standard input is no join URL: %s", COPY_IT_WHOLE);
+            return SP_EFORMAT;
+        }
+        to[len++] = byte;
+    }
+    to[len] = '\0';
+    return 0;
+}
+
+/* What was copied from a mail may have blanks and line ends around it. */
+static void trim(char *text) {
+    static const char blanks[] = " \t\r\n";
+    size_t begin = strspn(text, blanks), len = strlen(text);
+    while (len > begin && strchr(blanks, text[len - 1]))
+        len--;
+    memmove(text, text + begin, len - begin);
+    text[len - begin] = '\0';
+}
+
+int join_url_take(const char *word, int input, struct join_url *out, struct why *why) {
+    char text[JOIN_URL_SIZE + 64];
+    int rc = 0;
+    if (strcmp(word, "-") == 0) {
+        rc = read_line(input, text, sizeof(text), why);
+    } else if (str_copy(text, sizeof(text), word)) {
+        why_set(why, "that is too long for a join URL: %s", COPY_IT_WHOLE);
+        rc = SP_EFORMAT;
+    }
+    if (!rc) {
+        trim(text);
+        rc = join_url_parse(text, out, why);
+    }
+    secret_wipe(text, sizeof(text));
     return rc;
 }
 

@@ -1,4 +1,5 @@
 /* sallyport-agent: join, run, status, leave, check-config. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,13 +17,28 @@ static int finish(const struct program *program, int rc, struct buf *out, const 
     return status;
 }
 
+/* What to type next: with the same options. */
+static int say_next(const struct program *program, struct buf *out) {
+    int rc = buf_printf(out, " Next: %s run", program->name);
+    for (int i = 0; i < program->option_count && rc == 0; i++) {
+        rc = buf_append(out, " ", 1);
+        if (rc == 0)
+            rc = buf_append_quoted(out, program->options[i]);
+    }
+    return rc < 0 ? rc : buf_append(out, "\n", 1);
+}
+
 static int do_join(struct program *program, int argc, char **argv) {
     struct why why = {""};
     struct buf out;
     if (argc != 1)
-        return program_usage(program, "join wants the line of the invite: join 'sallyport://...'");
+        return program_usage(
+            program,
+            "join wants the URL of the invite: join 'sallyport://...', or join - and the URL on standard input");
     buf_init(&out);
     int rc = agent_join(program->config, argv[0], &out, &why);
+    if (rc == 0)
+        rc = say_next(program, &out);
     return finish(program, rc, &out, &why);
 }
 
@@ -35,6 +51,13 @@ static int do_leave(struct program *program, int argc, char **argv) {
     buf_init(&out);
     int rc = agent_leave(program->config, &out, &why);
     return finish(program, rc, &out, &why);
+}
+
+/* Who started it in a terminal that he reached by way of this very agent must not cut himself off by that. */
+static void go_on(void *ctx, int signo) {
+    (void)ctx;
+    (void)signo;
+    log_info("SIGHUP: going on; the configuration is read at the start only");
 }
 
 static int do_run(struct program *program, int argc, char **argv) {
@@ -53,6 +76,8 @@ static int do_run(struct program *program, int argc, char **argv) {
     if (rc < 0)
         return program_fail(program, &why, rc);
     rc = program_catch_signals(loop);
+    if (rc == 0)
+        rc = loop_signal(loop, SIGHUP, go_on, NULL);
     if (rc == 0)
         rc = agent_new(loop, config, &agent, &why);
     if (rc < 0) {
@@ -90,7 +115,8 @@ static int do_check_config(struct program *program, int argc, char **argv) {
 }
 
 static const struct program_command commands[] = {
-    {"join", "URL", "register this machine with the relay that made this invite", do_join, NULL},
+    {"join", "URL | -", "register this machine with the relay that made this invite; - reads it from standard input",
+     do_join, NULL},
     {"run", "", "keep this machine reachable, in the foreground", do_run, NULL},
     {"status", "[--json]", "how the running agent is doing", do_status, "--json"},
     {"leave", "", "forget the relay and this machine's key", do_leave, NULL},
@@ -110,6 +136,7 @@ int main(int argc, char **argv) {
         .commands = commands,
         .table = &agent_options,
         .config = &config,
+        .extra = {"service keys", options_manual_keys, &services_config_keys},
     };
     int status = program_main(&program, argc, argv);
     agent_config_fini(&config);

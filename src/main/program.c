@@ -13,6 +13,14 @@
 
 enum { INPUT_MAX = 65536 };
 
+/* What stands in no table of options; the first is a key of no file. */
+static const struct manual_row own_options[] = {
+    {"--config FILE", "configuration to read"},
+    {"--help", "the commands and the options, in short"},
+    {"--version", "the version"},
+    {.usage = NULL},
+};
+
 int program_fail(const struct program *program, const struct why *why, int rc) {
     (void)fprintf(stderr, "%s: %s\n", program->name, why->text[0] ? why->text : err_text(rc));
     return 1;
@@ -36,10 +44,33 @@ static void program_help(const struct program *program) {
         (void)snprintf(left, sizeof left, "%s %s", command->name, command->arguments);
         (void)printf("  %-28s %s\n", left, command->help);
     }
-    (void)printf("\nOptions, right after the command (each but --config also a key of the configuration file):\n"
-                 "  --config FILE                configuration to read\n");
+    (void)printf("\nOptions, right after the command, and also keys of the configuration file:\n");
     options_help(program->table, stdout);
-    (void)printf("  --help                       this text\n  --version                    the version\n");
+    (void)printf("\nOn the command line only:\n");
+    for (const struct manual_row *row = own_options; row->usage; row++)
+        (void)printf("  %-14s %s\n", row->usage, row->help);
+}
+
+static void manual_commands(const void *commands, FILE *to) {
+    for (const struct program_command *command = commands; command->name; command++) {
+        char usage[64];
+        (void)snprintf(usage, sizeof usage, "%s %s", command->name, command->arguments);
+        manual_item(usage, command->help, to);
+    }
+}
+
+static int program_manual(const struct program *program, const char *template) {
+    const struct manual_part parts[] = {
+        {"commands", manual_commands, program->commands},
+        {"options", options_manual, program->table},
+        {"own options", manual_rows, own_options},
+        {"keys", options_manual_keys, program->table},
+        program->extra,
+        {.name = NULL},
+    };
+    struct why why = {""};
+    int rc = manual_print(template, parts, stdout, &why);
+    return rc < 0 ? program_fail(program, &why, rc) : 0;
 }
 
 static const struct program_command *program_find(const struct program *program, const char *name) {
@@ -68,9 +99,16 @@ static int option_split(int argc, char **argv, char *name, size_t size, const ch
     return 2;
 }
 
-/* Where the options end: at the first word that is not one, or that is the command's own. */
+/* What the words between the command and its own arguments say. */
+struct given {
+    int count; /* of these words */
+    const char *config;
+    const char *ask; /* "--help" or "--version"; NULL: neither */
+};
+
+/* They end at the first word that is no option, or that is the command's own. */
 static int program_options(const struct program *program, const struct program_command *command, int argc, char **argv,
-                           const char **config_path, int *used, bool apply, struct why *why) {
+                           struct given *given, bool apply, struct why *why) {
     int i = 0;
     while (i < argc && strncmp(argv[i], "--", 2) == 0) {
         if (command->flag && strcmp(argv[i], command->flag) == 0)
@@ -81,21 +119,26 @@ static int program_options(const struct program *program, const struct program_c
             i++;
             break;
         }
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "--version") == 0) {
+            given->ask = argv[i];
+            return 0;
+        }
         int words = option_split(argc - i, argv + i, name, sizeof name, &value);
-        if (words == 0) {
+        bool is_config = strcmp(name, "config") == 0;
+        int rc = is_config ? 0 : options_check_name(program->table, name, why);
+        if (rc == 0 && words == 0) {
             why_set(why, "--%s wants a value", name);
-            return SP_EINVAL;
+            rc = SP_EINVAL;
         }
-        if (strcmp(name, "config") == 0) {
-            *config_path = value;
-        } else if (apply) {
-            int rc = options_set(program->table, program->config, name, value, why);
-            if (rc < 0)
-                return rc;
-        }
+        if (rc == 0 && is_config)
+            given->config = value;
+        else if (rc == 0 && apply)
+            rc = options_set(program->table, program->config, name, value, why);
+        if (rc < 0)
+            return rc;
         i += words;
     }
-    *used = i;
+    given->count = i;
     return 0;
 }
 
@@ -109,27 +152,40 @@ static int program_read_config(const struct program *program, const char *path, 
     return options_read(program->table, program->config, usual, why);
 }
 
+static bool program_answer(const struct program *program, const char *ask) {
+    if (strcmp(ask, "--version") == 0)
+        (void)printf("%s %s\n", program->name, SALLYPORT_VERSION);
+    else if (strcmp(ask, "--help") == 0 || strcmp(ask, "-h") == 0)
+        program_help(program);
+    else
+        return false;
+    return true;
+}
+
 static int program_command(struct program *program, const struct program_command *command, int argc, char **argv) {
     struct why why = {""};
-    const char *config_path = NULL;
-    int used = 0;
-    int rc = program_options(program, command, argc, argv, &config_path, &used, false, &why);
+    struct given given = {0};
+    int rc = program_options(program, command, argc, argv, &given, false, &why);
+    if (rc == 0 && given.ask && program_answer(program, given.ask))
+        return 0;
     if (rc == 0)
         rc = options_init(program->table, program->config);
     if (rc < 0)
         return program_usage(program, why.text[0] ? why.text : err_text(rc));
     int status = 1;
-    rc = program_read_config(program, config_path, &why);
+    rc = program_read_config(program, given.config, &why);
     if (rc < 0) {
         status = program_fail(program, &why, rc);
         goto out;
     }
-    rc = program_options(program, command, argc, argv, &config_path, &used, true, &why);
+    rc = program_options(program, command, argc, argv, &given, true, &why);
     if (rc < 0) {
         status = program_usage(program, why.text[0] ? why.text : err_text(rc));
         goto out;
     }
-    status = command->run(program, argc - used, argv + used);
+    program->options = argv;
+    program->option_count = given.count;
+    status = command->run(program, argc - given.count, argv + given.count);
 out:
     options_fini(program->table, program->config);
     return status;
@@ -138,16 +194,11 @@ out:
 int program_main(struct program *program, int argc, char **argv) {
     /* Nothing that these programs create is for others to read. */
     (void)umask(077);
-    for (int i = 1; i < argc && i < 3; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            program_help(program);
+    for (int i = 1; i < argc && i < 3; i++)
+        if (program_answer(program, argv[i]))
             return 0;
-        }
-        if (strcmp(argv[i], "--version") == 0) {
-            (void)printf("%s %s\n", program->name, SALLYPORT_VERSION);
-            return 0;
-        }
-    }
+    if (argc == 3 && strcmp(argv[1], "--manual") == 0)
+        return program_manual(program, argv[2]);
     if (argc < 2) {
         program_help(program);
         return 2;

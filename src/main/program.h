@@ -7,6 +7,7 @@
 #include "sallyport/base/buf.h"
 #include "sallyport/base/err.h"
 #include "sallyport/base/loop.h"
+#include "sallyport/base/manual.h"
 #include "sallyport/base/options.h"
 
 struct program;
@@ -25,10 +26,14 @@ struct program {
     const struct program_command *commands; /* ends with name == NULL */
     const struct option_table *table;
     void *config;
+    char **options; /* the words of the options that stand before the command's own, while it runs */
+    int option_count;
+    struct manual_part extra; /* what only its pages of the manual have beside commands and options */
 };
 
 /* NAME COMMAND [OPTIONS] [WORDS]: reads --config (or the file at its usual place, if there), then the other options over
- * it, runs the command, and returns the exit status: 0 done, 1 failed, 2 wrong usage. */
+ * it, runs the command, and returns the exit status: 0 done, 1 failed, 2 wrong usage. NAME --manual TEMPLATE prints a page of
+ * the manual, when the programs are built. */
 int program_main(struct program *program, int argc, char **argv);
 
 /* Prints a message and returns 1 or 2. */

@@ -6,6 +6,7 @@
 #include "program.h"
 #include "sallyport/base/log.h"
 #include "sallyport/relay/relay.h"
+#include "sallyport/relay/verbs.h"
 
 static const enum log_level levels[] = {LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG};
 
@@ -98,6 +99,7 @@ int main(int argc, char **argv) {
         .commands = commands,
         .table = &relay_options,
         .config = &config,
+        .extra = {"verbs", verbs_manual, NULL},
     };
     return program_main(&program, argc, argv);
 }

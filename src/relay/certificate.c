@@ -10,6 +10,7 @@
 #include "sallyport/base/os.h"
 #include "sallyport/base/str.h"
 #include "sallyport/wire/tls.h"
+#include "sealed.h"
 
 enum {
     LOOK_MS = 5000,
@@ -110,7 +111,9 @@ static void certificate_complain(struct certificate *certificate) {
     char date[21];
     certificate->unsaid = false;
     str_time(date, tls_server_not_after(certificate->server));
-    log_warn("%s. The old certificate stays in use; it is good until %s", certificate->why.text, date);
+    const char *hint = sealed_hint(certificate->cert);
+    log_warn("%s%s. The old certificate stays in use; it is good until %s", certificate->why.text,
+             hint[0] ? hint : sealed_hint(certificate->key), date);
 }
 
 static int certificate_make(struct certificate *certificate, struct why *why) {

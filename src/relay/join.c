@@ -4,6 +4,7 @@
 #include "relay_local.h"
 #include "sallyport/base/os.h"
 #include "sallyport/base/secret.h"
+#include "sallyport/base/str.h"
 #include "sallyport/domain/join_url.h"
 #include "sallyport/store/invites.h"
 #include "sallyport/wire/digest.h"
@@ -33,6 +34,28 @@ wrong:
     return SP_EFORMAT;
 }
 
+/* Programs write behind the token what they join as, `machine` or `user`: an invite for the other kind is refused
+ * before it is used up, and before a machine's key becomes a person's. Who joins by hand need not say. */
+static int join_check_kind(struct store *store, const char *line, const uint8_t hash[static DIGEST_SIZE],
+                           struct why *why) {
+    struct invite invite;
+    size_t begin = strspn(line, " \t\r\n");
+    const char *kind = line + begin + strcspn(line + begin, " \t\r\n");
+    kind += strspn(kind, " \t");
+    bool machine = str_starts(kind, "machine");
+    if (!machine && !str_starts(kind, "user"))
+        return 0;
+    int rc = store_invite_find(store, hash, os_realtime_s(), &invite, why);
+    if (rc == 0 && machine != (invite.kind == INVITE_MACHINE)) {
+        why_set(why, machine ? "that invite is for a person: use it with `sallyport join`, and for a machine ask for "
+                               "another one (invite machine NAME)"
+                             : "that invite is for a machine: use it there with `sallyport-agent join`, and for a "
+                               "person ask for another one (invite user NAME)");
+        rc = SP_EDENIED;
+    }
+    return rc;
+}
+
 static int join_redeem(struct peer *peer, const char *line, struct invite_result *out, struct why *why) {
     char token[SECRET_TOKEN_LEN + 1];
     uint8_t hash[DIGEST_SIZE];
@@ -41,6 +64,8 @@ static int join_redeem(struct peer *peer, const char *line, struct invite_result
         return rc;
     rc = digest_sha256(token, SECRET_TOKEN_LEN, hash);
     secret_wipe(token, sizeof token);
+    if (rc == 0)
+        rc = join_check_kind(peer->relay->store, line, hash, why);
     if (rc < 0)
         return rc;
     struct key_text key = {.type = peer->key->type,

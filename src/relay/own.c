@@ -90,7 +90,12 @@ int own_new(struct loop *loop, const char *name, struct own **out) {
         own_free(own);
         return rc;
     }
-    own_look_up(own);
+    /* From the loop, as all that starts a thread: the relay is sealed by then (sealed.h). */
+    rc = loop_timer_set(&own->again, 0);
+    if (rc < 0) {
+        own_free(own);
+        return rc;
+    }
     *out = own;
     return 0;
 }

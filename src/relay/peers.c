@@ -48,6 +48,16 @@ static bool login_machine(struct peer *peer) {
     return machine_arrive(peer) == 0;
 }
 
+/* A machine is known by its key, whatever name it comes by: after `machine rename` that is the old one, until somebody
+ * changes it at the machine. */
+static bool login_known(const struct key_owner *owner, const char *user) {
+    if (owner->disabled)
+        return false;
+    if (owner->kind == KEY_OWNER_MACHINE)
+        return name_check(user, NULL) == 0;
+    return owner->kind == KEY_OWNER_USER && strcmp(owner->name, user) == 0;
+}
+
 static bool peer_login(void *ctx, struct ssh_conn *conn, const char *user, const struct pubkey *key, bool proven) {
     struct relay *relay = ctx;
     struct peer *peer = ssh_conn_context(conn);
@@ -56,7 +66,7 @@ static bool peer_login(void *ctx, struct ssh_conn *conn, const char *user, const
     struct key_owner owner;
     if (store_key_find(relay->store, key->fingerprint, &owner) < 0)
         return false;
-    bool known = owner.kind != KEY_OWNER_NONE && strcmp(owner.name, user) == 0 && !owner.disabled;
+    bool known = login_known(&owner, user);
     if (!known || !proven) {
         relay->counters.logins_refused += !known;
         if (!known && proven)

@@ -11,6 +11,7 @@
 #include "sallyport/base/options.h"
 #include "sallyport/base/os.h"
 #include "sallyport/base/str.h"
+#include "sealed.h"
 
 enum { ENTRIES_MAX = 500 };
 
@@ -167,7 +168,7 @@ int prices_read(const char *path, struct prices **out, struct why *why) {
     buf_init(&text);
     int rc = os_read_file(path, (size_t)1 << 20, &text);
     if (rc < 0)
-        why_set(why, "%s: %s", path, rc == SP_ESYS ? strerror(errno) : err_text(rc));
+        why_set(why, "%s: %s%s", path, rc == SP_ESYS ? strerror(errno) : err_text(rc), sealed_hint(path));
     else
         rc = prices_parse(buf_len(&text) ? (const char *)buf_head(&text) : "", buf_len(&text), path, out, why);
     buf_fini(&text);

@@ -16,6 +16,7 @@
 #include "sallyport/base/str.h"
 #include "sallyport/relay/web.h"
 #include "sallyport/wire/local.h"
+#include "sealed.h"
 #include "tickets.h"
 #include "watch.h"
 
@@ -33,7 +34,7 @@ static void relay_tick(void *ctx) {
     for (struct machine_live *machine; (machine = map_next(relay->machines, &cursor, NULL));) {
         if (ids)
             ids[count++] = machine->id;
-        if (machine->peer->link_session && now - ssh_conn_heard(machine->peer->conn) > SILENCE_MS)
+        if (machine->peer->link_session && now - link_heard(machine->peer) > SILENCE_MS)
             ssh_conn_close(machine->peer->conn, "nothing heard for 18 s");
     }
     if (ids)
@@ -261,7 +262,7 @@ int relay_new(struct loop *loop, const struct relay_config *config, struct relay
         return SP_ENOMEM;
     relay->loop = loop;
     relay->config = config;
-    relay->lock_fd = -1;
+    relay->lock_fd = relay->proc_fd = -1;
     relay->began = os_realtime_s();
     list_init(&relay->peers);
     list_init(&relay->streams);
@@ -291,6 +292,7 @@ int relay_new(struct loop *loop, const struct relay_config *config, struct relay
         rc = loop_timer_set(&relay->tick, TICK_MS);
     if (rc < 0)
         goto fail;
+    sealed_apply(relay);
     relay_greet(relay);
     *out = relay;
     return 0;
@@ -332,5 +334,7 @@ void relay_free(struct relay *relay) {
     map_free(relay->machines);
     if (relay->lock_fd >= 0)
         (void)close(relay->lock_fd);
+    if (relay->proc_fd >= 0)
+        (void)close(relay->proc_fd);
     free(relay);
 }

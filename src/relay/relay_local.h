@@ -77,6 +77,7 @@ struct relay {
     struct loop_timer tick;
     unsigned ticks;
     int lock_fd;
+    int proc_fd; /* our own folder in /proc, held for the sandbox; -1: none */
     char host[256];
     uint16_t port;
     char state[4096];
@@ -194,6 +195,9 @@ struct machine_live *machine_find(const struct relay *relay, int64_t id);
 int machine_view(void *ctx, int64_t machine_id, struct machine_view *out);
 /* link.c: the subsystem of a machine. */
 int link_begin(struct peer *peer, struct ssh_chan *chan, struct why *why);
+/* loop_now when a machine that has a link was heard last; while it is read more slowly, as it says too much, it counts as
+ * heard: what it says then has not come to us. */
+uint64_t link_heard(const struct peer *peer);
 /* LINK_OPEN or LINK_PUNCH. SP_ECLOSED: it has no link; SP_EBUSY: it does not read what it was sent before. */
 int link_call(struct machine_live *live, enum link_kind kind, const struct link_call *call);
 /* What was found at its candidates; that a user has lost his right to a service ("": to all). Without a link: nothing. */

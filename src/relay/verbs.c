@@ -108,6 +108,7 @@ static const struct {
     {VERB_API, "--api", offsetof(struct verb_call, api)},
     {VERB_NOTE, "--note", offsetof(struct verb_call, note)},
     {VERB_USER, "--user", offsetof(struct verb_call, user)},
+    {VERB_LAST, "--last", offsetof(struct verb_call, last)},
     {VERB_PRICES, "--machine", offsetof(struct verb_call, prices.machine)},
     {VERB_PRICES, "--power", offsetof(struct verb_call, prices.power)},
     {VERB_PRICES, "--cloud", offsetof(struct verb_call, prices.cloud)},

@@ -143,6 +143,20 @@ int verb_key_add(struct verb_call *call) {
     return status;
 }
 
+/* Without his only key the last admin could administer as little as without his account. */
+static int check_last_key(const struct verb_call *call, const struct key_owner *owner) {
+    struct user user;
+    size_t keys = 0;
+    if (owner->kind != KEY_OWNER_USER)
+        return 0;
+    int rc = store_user_find(call->store, owner->name, &user);
+    if (!rc)
+        rc = verb_count_keys(call, owner->id, &keys);
+    if (rc)
+        return verb_end(call, rc);
+    return keys > 1 ? 0 : verb_check_last_admin(call, &user);
+}
+
 int verb_key_remove(struct verb_call *call) {
     const char *fingerprint = call->args[0];
     struct key_owner owner;
@@ -157,8 +171,11 @@ int verb_key_remove(struct verb_call *call) {
         return verb_fail(call,
                          "there is no such key: 'key list' shows the fingerprints, which begin with SHA256: or API:");
     }
+    int status = check_last_key(call, &owner);
+    if (status)
+        return status;
     rc = store_key_remove(call->store, owner.kind, owner.id, fingerprint);
-    int status = verb_changed(call, rc, owner.name, fingerprint, NULL);
+    status = verb_changed(call, rc, owner.name, fingerprint, NULL);
     if (status)
         return status;
     call->verbs->changed(call->verbs->ctx);

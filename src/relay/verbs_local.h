@@ -8,6 +8,7 @@
 #include "sallyport/relay/verbs.h"
 #include "sallyport/store/keys.h"
 #include "sallyport/store/tokens.h"
+#include "sallyport/store/users.h"
 #include "sallyport/wire/pubkey.h"
 
 struct json_t;
@@ -32,6 +33,7 @@ enum {
     VERB_USER = 1 << 8,    /* --user NAME */
     VERB_PRIVATE = 1 << 9, /* --private */
     VERB_PRICES = 1 << 10, /* --machine, --power, --cloud, --since, --currency */
+    VERB_LAST = 1 << 11,   /* --last COUNT */
 };
 
 struct verb {
@@ -56,8 +58,8 @@ struct verb_call {
     char *args[VERB_WORDS_MAX]; /* without verb and options; borrowed words */
     size_t count;
     bool json, admin, all, free, is_private;
-    const char *api;         /* the label of --api; NULL: not given */
-    const char *note, *user; /* of --note and --user; NULL: not given */
+    const char *api;                /* the label of --api; NULL: not given */
+    const char *note, *user, *last; /* of --note, --user and --last; NULL: not given */
     struct {
         const char *machine, *power, *cloud, *since, *currency;
     } prices;          /* NULL: not given */
@@ -114,6 +116,12 @@ int verb_token_remove(struct verb_call *call);
 struct json_t *verb_token_json(const struct verb_call *call, const struct api_token *token); /* NULL: failed */
 void verb_token_row(const struct verb_call *call, const struct api_token *token, struct table *table);
 
+/* How many SSH keys a user has. 0 or SP_ESYS. */
+int verb_count_keys(const struct verb_call *call, int64_t user_id, size_t *count);
+/* Somebody must be left who can administer by ssh; the operator, at the machine itself, may do as he likes. 0, or the
+ * exit status when `user` is the last one, said and written down. */
+int verb_check_last_admin(const struct verb_call *call, const struct user *user);
+
 /* What a user was granted, as an array of "box1" and "box1/jupyter"; NULL when memory or the database failed. */
 struct json_t *verb_grants(const struct verb_call *call, int64_t user_id);
 
@@ -159,5 +167,6 @@ int verb_pay(struct verb_call *call);
 int verb_price(struct verb_call *call);
 int verb_publish(struct verb_call *call);
 int verb_unpublish(struct verb_call *call);
+int verb_audit_list(struct verb_call *call);
 
 #endif

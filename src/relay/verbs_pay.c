@@ -17,6 +17,10 @@ static const char *money(double value, const char *currency, char *to, size_t si
     return to;
 }
 
+static const char *price(double value, const char *currency, const char *otherwise, char *to, size_t size) {
+    return isfinite(value) ? money(value, currency, to, size) : otherwise;
+}
+
 static const char *figure(double value, const char *unit, char *to, size_t size) {
     to[0] = '\0';
     if (isfinite(value))
@@ -170,14 +174,12 @@ static int print_prices(const struct verb_call *call, int64_t machine_id) {
     const char *currency = prices.currency[0] ? prices.currency : "USD";
     if (prices.since > 0)
         str_time(day, prices.since);
-    rc = buf_printf(call->out, "machine   %s\n", money(prices.machine, currency, text, sizeof(text)));
+    rc = buf_printf(call->out, "machine   %s\n", price(prices.machine, currency, "-", text, sizeof(text)));
     if (rc == 0)
-        rc = buf_printf(call->out, "kWh       %s\n", money(prices.power_per_kwh, currency, text, sizeof(text)));
+        rc = buf_printf(call->out, "kWh       %s\n", price(prices.power_per_kwh, currency, "-", text, sizeof(text)));
     if (rc == 0)
         rc = buf_printf(call->out, "GPU-hour  %s\n",
-                        isfinite(prices.cloud_per_gpu_hour)
-                            ? money(prices.cloud_per_gpu_hour, currency, text, sizeof(text))
-                            : "by name");
+                        price(prices.cloud_per_gpu_hour, currency, "by name", text, sizeof(text)));
     return rc ? verb_end(call, rc) : verb_end(call, buf_printf(call->out, "since     %.10s\n", day));
 }
 

@@ -56,7 +56,7 @@ static int add_row(const struct verb_call *call, struct table *table, const stru
     return rc;
 }
 
-static int count_keys(const struct verb_call *call, int64_t user_id, size_t *count) {
+int verb_count_keys(const struct verb_call *call, int64_t user_id, size_t *count) {
     struct key *keys;
     int rc = store_key_list(call->store, KEY_OWNER_USER, user_id, &keys, count);
     if (!rc)
@@ -75,7 +75,7 @@ int verb_user_list(struct verb_call *call) {
     json_t *array = json_array();
     table_init(&table, sizeof(headings) / sizeof(headings[0]), headings);
     for (size_t i = 0; i < count && !rc; i++) {
-        rc = count_keys(call, users[i].id, &keys);
+        rc = verb_count_keys(call, users[i].id, &keys);
         if (!rc && call->json)
             rc = json_array_append_new(array, user_json(call, &users[i], keys)) ? SP_ENOMEM : 0;
         else if (!rc)
@@ -119,8 +119,7 @@ int verb_user_add(struct verb_call *call) {
     return VERB_DONE;
 }
 
-/* Somebody must be left who can administer by ssh; the operator, at the machine itself, may do as he likes. */
-static int check_last_admin(const struct verb_call *call, const struct user *user) {
+int verb_check_last_admin(const struct verb_call *call, const struct user *user) {
     int64_t admins = 0;
     if (call->subject.kind == SUBJECT_OPERATOR || user->role != ROLE_ADMIN || user->disabled)
         return 0;
@@ -138,7 +137,7 @@ int verb_user_remove(struct verb_call *call) {
     struct user user;
     int status = find_user(call, call->args[0], &user);
     if (!status)
-        status = check_last_admin(call, &user);
+        status = verb_check_last_admin(call, &user);
     if (status)
         return status;
     status = verb_changed(call, store_user_remove(call->store, user.id), user.name, role_name(user.role), NULL);
@@ -154,7 +153,7 @@ static int set_disabled(struct verb_call *call, bool disabled) {
     struct user user;
     int status = find_user(call, call->args[0], &user);
     if (!status && disabled)
-        status = check_last_admin(call, &user);
+        status = verb_check_last_admin(call, &user);
     if (status)
         return status;
     status = verb_changed(call, store_user_set_disabled(call->store, user.id, disabled), user.name, NULL, NULL);

@@ -1,7 +1,8 @@
-/* The table of verbs, and the help that follows from it. */
+/* The table of verbs, and the help and the manual that follow from it. */
 #include <stdio.h>
 #include <string.h>
 
+#include "sallyport/base/manual.h"
 #include "verbs_local.h"
 
 #define ANY SIZE_MAX
@@ -79,11 +80,28 @@ const struct verb verb_table[] = {
      ACTION_ADMINISTER, 0, 2, 2, verb_publish},
     {"unpublish", NULL, "BOX SERVICE", "it may not any more; what is open to it is closed", ACTION_ADMINISTER, 0, 2, 2,
      verb_unpublish},
+    {"audit", NULL, "[NAME] [--last 50] [--json]", "who did what: all, or what NAME did and what was done to NAME",
+     ACTION_ADMINISTER, VERB_JSON | VERB_LAST, 0, 1, verb_audit_list},
 };
 const size_t verb_count = sizeof(verb_table) / sizeof(verb_table[0]);
 
 void verb_title(const struct verb *verb, char *to, size_t size) {
     snprintf(to, size, "%s%s%s", verb->name, verb->sub ? " " : "", verb->sub ? verb->sub : "");
+}
+
+void verbs_manual(const void *unused, FILE *to) {
+    (void)unused;
+    for (size_t i = 0; i < verb_count; i++) {
+        const struct verb *verb = &verb_table[i];
+        char usage[160], title[32];
+        verb_title(verb, title, sizeof(title));
+        snprintf(usage, sizeof(usage), "%s %s", title, verb->arguments);
+        manual_item(usage, verb->help, to);
+        if (verb->needs == ACTION_ADMINISTER)
+            fputs("(admins only)\n", to);
+        else if (verb->needs == ACTION_OWN_ACCOUNT)
+            fputs("(not by \\fBctl\\fR, which is no user)\n", to);
+    }
 }
 
 int verb_help(struct verb_call *call) {

@@ -8,6 +8,7 @@
 
 #include "sallyport/base/log.h"
 #include "sallyport/base/os.h"
+#include "sealed.h"
 #include "web_local.h"
 
 #define ACME_PATH "/.well-known/acme-challenge/"
@@ -68,7 +69,7 @@ void web_acme_answer(struct web_visit *visit) {
         return;
     }
     if (rc != SP_ENOENT)
-        log_warn("%s cannot be read for the ACME server that asks for it: %s", path, err_text(rc));
+        log_warn("%s cannot be read for the ACME server that asks for it: %s%s", path, err_text(rc), sealed_hint(path));
     buf_fini(&body);
     web_answer_text(visit, 404, "there is no such challenge here");
 }

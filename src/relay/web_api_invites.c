@@ -7,8 +7,6 @@
 #include "sallyport/domain/jsonline.h"
 #include "web_conn.h"
 
-#define DEPTH_MAX 2
-
 void web_api_invites(struct web_visit *visit) {
     json_t *array;
     if (invite_list_json(visit->web->source.store, visit->web->now(), &array))
@@ -84,15 +82,13 @@ static void answer_made(struct web_visit *visit, const struct invite_made *made)
 }
 
 void web_api_invite_add(struct web_visit *visit) {
-    const struct page_request *request = visit->request;
     struct invite_order order = {
         .store = visit->web->source.store, .by = visit->asker->user.name, .now = visit->web->now()};
     struct invite_made made;
     struct why why = {""};
     char name[SP_NAME_SIZE] = "";
     json_t *object = NULL;
-    int rc = request->body ? jsonline_read((const char *)request->body, request->body_len, DEPTH_MAX, &object, &why)
-                           : SP_EFORMAT;
+    int rc = web_read_body(visit, &object, &why);
     if (!rc)
         rc = read_order(object, &order, name, &why);
     json_decref(object);

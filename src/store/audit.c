@@ -32,13 +32,17 @@ int store_audit_add(struct store *store, const struct audit_entry *entry) {
     return light_end(store, rc);
 }
 
-int store_audit_list(struct store *store, size_t limit, struct audit_row **out, size_t *count) {
+int store_audit_list(struct store *store, const char *about, size_t limit, struct audit_row **out, size_t *count) {
     struct rows rows = {.size = sizeof(struct audit_row)};
     struct query query;
     struct audit_row *row;
     void *items;
     query_begin(&query, store, STATEMENT_AUDIT_LIST,
-                "SELECT id, time, actor, action, object, outcome, detail FROM audit ORDER BY id DESC LIMIT ?");
+                "SELECT id, time, actor, action, object, outcome, detail FROM audit"
+                " WHERE ?1 = '' OR ?1 IN (actor, object, detail)"
+                " OR ?1 || '/' IN (substr(object, 1, length(?1) + 1), substr(detail, 1, length(?1) + 1))"
+                " ORDER BY id DESC LIMIT ?2");
+    query_text(&query, about);
     query_int(&query, limit < STORE_AUDIT_MAX ? (int64_t)limit : STORE_AUDIT_MAX);
     while (query_row(&query) && (row = rows_add(&rows, &query))) {
         row->id = query_get_int(&query, 0);

@@ -132,6 +132,7 @@ static int set_up(struct history *history, const char *path, struct why *why) {
                                    "PRAGMA synchronous = NORMAL;" /* the last minutes may go in a power cut */
                                    "PRAGMA trusted_schema = OFF;"
                                    "PRAGMA cell_size_check = ON;"
+                                   "PRAGMA temp_store = MEMORY;" /* no files outside the state folder */
                                    "PRAGMA journal_size_limit = 4194304;";
     sqlite3_extended_result_codes(history->db, 1);
     sqlite3_busy_timeout(history->db, BUSY_MS);

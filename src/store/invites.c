@@ -104,14 +104,15 @@ int invite_rename(struct store *store, const char *from, const char *to) {
     return query_run(&query);
 }
 
-static int find(struct store *store, const uint8_t token_hash[static STORE_HASH_SIZE], int64_t now,
-                struct invite *invite, struct why *why) {
+int store_invite_find(struct store *store, const uint8_t token_hash[static STORE_HASH_SIZE], int64_t now,
+                      struct invite *out, struct why *why) {
     struct query query;
+    struct invite invite = {.id = 0};
     query_begin(&query, store, STATEMENT_INVITE_FIND, "SELECT " COLUMNS " FROM invite WHERE token_hash = ?");
     query_blob(&query, token_hash, STORE_HASH_SIZE);
     bool found = query_row(&query);
     if (found)
-        read_invite(&query, invite);
+        read_invite(&query, &invite);
     int rc = query_end(&query);
     if (rc)
         return rc;
@@ -119,14 +120,15 @@ static int find(struct store *store, const uint8_t token_hash[static STORE_HASH_
         why_set(why, "this token is not known here: is it whole, and for this relay? Else ask for a new invite");
         return SP_ENOENT;
     }
-    if (invite->used) {
+    if (invite.used) {
         why_set(why, "this token was used already: ask for a new invite");
         return SP_EEXPIRED;
     }
-    if (invite->expires <= now) {
+    if (invite.expires <= now) {
         why_set(why, "this token has expired: ask for a new invite");
         return SP_EEXPIRED;
     }
+    *out = invite;
     return 0;
 }
 
@@ -184,7 +186,7 @@ int store_invite_redeem(struct store *store, const uint8_t token_hash[static STO
     int rc = transaction_begin(store);
     if (rc)
         return rc;
-    rc = find(store, token_hash, now, &invite, why);
+    rc = store_invite_find(store, token_hash, now, &invite, why);
     if (!rc)
         rc = use(store, invite.id, now);
     if (!rc && invite.kind == INVITE_MACHINE)

@@ -66,7 +66,8 @@ static int set_up(struct store *store, struct why *why) {
                                    "PRAGMA synchronous = FULL;" /* a used token stays used after a power cut */
                                    "PRAGMA foreign_keys = ON;"
                                    "PRAGMA trusted_schema = OFF;"
-                                   "PRAGMA cell_size_check = ON;";
+                                   "PRAGMA cell_size_check = ON;"
+                                   "PRAGMA temp_store = MEMORY;"; /* no files outside the state folder */
     sqlite3_extended_result_codes(store->db, 1);
     sqlite3_busy_timeout(store->db, BUSY_MS);
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);

@@ -3,7 +3,6 @@
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
-#include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "portmap_local.h"
+#include "sallyport/base/seal.h"
 
 #ifndef __has_feature
 #    define __has_feature(x) 0
@@ -136,22 +136,12 @@ static int sandbox_drop_rights(bool *kept) {
     return 0;
 }
 
-/* Landlock: everything that this kernel can deny, without an exception. Not every kernel has it. */
-static void sandbox_landlock(void) {
-    long version = syscall(__NR_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-    struct landlock_ruleset_attr rules = {.handled_access_fs = LANDLOCK_ACCESS_FS_EXECUTE};
-    if (version < 1)
-        return;
-    rules.handled_access_fs = (1ULL << 13) - 1; /* the thirteen of the first version */
-    if (version >= 2)
-        rules.handled_access_fs |= 1ULL << 13; /* rename across folders */
-    if (version >= 3)
-        rules.handled_access_fs |= 1ULL << 14; /* truncate */
-    long fd = syscall(__NR_landlock_create_ruleset, &rules, sizeof rules, 0);
-    if (fd < 0)
-        return;
-    (void)syscall(__NR_landlock_restrict_self, (int)fd, 0);
-    (void)close((int)fd);
+/* Everything that this kernel can deny, without an exception. Not every kernel has it. */
+static void sandbox_seal(void) {
+    struct seal seal;
+    if (seal_init(&seal) == 0)
+        (void)seal_apply(&seal);
+    seal_fini(&seal);
 }
 
 /* SP_ENOENT: not on this kernel. */
@@ -200,7 +190,7 @@ int portmap_sandbox(void) {
         rc = SP_ESYS;
     if (rc != 0)
         return rc;
-    sandbox_landlock();
+    sandbox_seal();
     rc = sandbox_filter();
     /* A kernel without filters still has the rest; but something has to keep a root's name from being of use. */
     return rc == SP_ENOENT && !kept ? 0 : rc;

@@ -1,15 +1,14 @@
 #include "sallyport/wire/pubkey.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <libssh/libssh.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "pubkey_local.h"
+#include "sallyport/base/os.h"
+#include "sallyport/base/secret.h"
 #include "sallyport/base/str.h"
 
 struct keypair {
@@ -123,26 +122,21 @@ out:
 
 static int keypair_make(const char *path, struct why *why) {
     ssh_key key = NULL;
-    char temp[4096];
-    if (snprintf(temp, sizeof temp, "%s.new", path) >= (int)sizeof temp)
-        return SP_ETOOBIG;
+    char *text = NULL;
     int rc = SP_ECRYPTO;
-    /* libssh creates files by the umask: the key must never be readable by others, not even for a moment. */
-    mode_t mask = umask(077);
-    if (ssh_pki_generate(SSH_KEYTYPE_ED25519, 0, &key) != SSH_OK) {
+    if (ssh_pki_generate(SSH_KEYTYPE_ED25519, 0, &key) != SSH_OK ||
+        ssh_pki_export_privkey_base64(key, NULL, NULL, NULL, &text) != SSH_OK) {
         why_set(why, "cannot make an Ed25519 key: the cryptographic library refused");
         goto out;
     }
-    (void)unlink(temp);
-    if (ssh_pki_export_privkey_file(key, NULL, NULL, NULL, temp) != SSH_OK || rename(temp, path) < 0) {
-        why_set(why, "cannot write the key %s: is the disk full?", path);
-        (void)unlink(temp);
-        rc = SP_ESYS;
-        goto out;
-    }
-    rc = 0;
+    rc = os_write_file(path, text, strlen(text), 0600);
+    if (rc < 0)
+        why_set(why, "cannot write the key %s: %s. Is the disk full?", path,
+                rc == SP_ESYS ? strerror(errno) : err_text(rc));
 out:
-    (void)umask(mask);
+    if (text)
+        secret_wipe(text, strlen(text));
+    ssh_string_free_char(text);
     ssh_key_free(key);
     return rc;
 }

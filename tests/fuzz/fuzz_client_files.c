@@ -29,7 +29,7 @@ static void word(const char *text) {
     char copy[4096], *words[4];
     size_t count = 0;
     buf_init(&line);
-    if (words_quote(&line, text) || str_copy(copy, sizeof copy, buf_string(&line)) == 0) {
+    if (buf_append_quoted(&line, text) || str_copy(copy, sizeof copy, buf_string(&line)) == 0) {
         if (str_words(copy, words, 4, &count) || count != 1 || strcmp(words[0], text) != 0)
             abort();
     }

@@ -6,6 +6,7 @@ import sqlite3
 import unittest
 
 from lib import AGENT, Agent, Case, Person, Relay, Sshd, find_url, run
+from lib.client import Client
 
 
 class Enrol(Case):
@@ -36,6 +37,15 @@ class Enrol(Case):
         self.assertEqual(agent.status()["state"], "connected")
         self.assertIn("boxa", agent.try_status().stdout)
 
+    def test_the_url_from_standard_input(self):
+        url = self.relay.invite_machine("boxstdin")
+        agent = self.agent("boxstdin")
+        argv = [*agent.within, AGENT, "join", "--state", agent.state, "-"]
+        self.assertEqual(run(argv, input="").returncode, 1)
+        done = run(argv, input=f" {url}\r\n")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("boxstdin", self.relay.machines())
+
     def test_the_url_names_the_key_that_ssh_sees(self):
         url = self.relay.invite_machine("boxurl")
         scanned = run(["ssh-keyscan", "-t", "ed25519", "-p", str(self.relay.port), "127.0.0.1"])
@@ -61,6 +71,21 @@ class Enrol(Case):
         url = self.relay.invite_machine("boxd")
         token = url.split("/")[3].split("#")[0]
         self.refuse(self.agent("boxd"), url.replace(token, token[::-1]), r"(?i)token|invite")
+
+    def test_an_invite_for_the_other_kind_is_not_used_up(self):
+        agent = self.agent("boxkind")
+        client = Client(self.world, "kim", self.relay, admin=True, join=False)
+        machines, people = self.relay.invite_machine("boxkind"), client.invite()
+        self.refuse(agent, people, r"for a person.*invite machine NAME")
+        refused = client.run("join", machines)
+        self.assertEqual(refused.returncode, 1)
+        self.assertRegex(refused.stderr, r"for a machine.*invite user NAME")
+        self.assertNotIn("boxkind", self.relay.machines())
+        self.assertNotIn("kim", self.relay.ctl("user", "list"))
+        done = agent.try_join(machines)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        client.do("join", people)
+        self.assertEqual(client.json("whoami")["name"], "kim")
 
     def test_a_withdrawn_invite(self):
         url = self.relay.invite_machine("boxw")
@@ -151,7 +176,7 @@ class Enrol(Case):
         self.assertEqual(wrong.returncode, 1)
         self.assertIn("error", json.loads(wrong.stdout.splitlines()[0]))
         done = join(carol, token)
-        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(json.loads(done.stdout.splitlines()[0]),
                          {"joined": "user", "name": "carol", "role": "member"})
         self.assertEqual(carol.verb("whoami").returncode, 0)

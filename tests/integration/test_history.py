@@ -225,6 +225,7 @@ class Api(ApiCase):
         self.assertIn("0.50 EUR", done.stdout)
         self.assertEqual(self.alice.verb("price", "box1", "--power", "cheap").returncode, 2)
         self.assertIn("4000.50 EUR", self.alice.verb("pay", "box1").stdout)
+        self.assertRegex(self.alice.verb("price", "box1", "--power", "off").stdout, r"(?m)^kWh +-$")
 
 
 class Prices(Case):

@@ -228,9 +228,18 @@ class Verbs(Case):
         self.assertNotIn("temp1", self.relay.machines())
         self.assertIn("temp2", self.relay.machines())
         self.assertEqual(self.alice.ssh("-J", "relay", "temp2", "echo in").stdout, "in\n")
+        tunnel.kill()
+        tunnel.wait(20)
+        self.relay.wait_offline("temp2")
+        # What runs on the machine still knows the old name, also when somebody else has that by now.
+        self.ask(self.alice, "machine", "add", "temp1", f"'{self.world.public(self.world.key('other'))}'")
+        tunnel = agent.start("-i", str(machine), "-N", "-R", f"ssh:22:127.0.0.1:{self.sshd.port}", "relay")
+        self.relay.wait_online("temp2", "ssh")
+        self.assertFalse(self.relay.machine("temp1")["online"])
         self.ask(self.alice, "machine", "remove", "temp2")
         self.assertNotIn("temp2", self.relay.machines())
         self.assertEqual(tunnel.wait(20), 255)
+        self.ask(self.alice, "machine", "remove", "temp1")
 
     def test_an_unknown_key_gets_nowhere(self):
         stranger = Person(self.world, "stranger", self.relay, known=False)

@@ -41,10 +41,11 @@ extern const struct option_table agent_options;
 int agent_config_check(const struct agent_config *config, struct why *why);
 void agent_config_fini(struct agent_config *config);
 
-/* Registers this machine with the relay of that join URL, and remembers it. Blocks (at most 30 s). SP_EEXIST: it
- * belongs to a relay already; SP_EINVAL: the URL; SP_ECRYPTO: another host key; SP_EEXPIRED: the relay refused the
- * token; SP_ECLOSED, SP_ETIMEOUT; with why. `out` gets what to tell the person. */
-int agent_join(const struct agent_config *config, const char *url, struct buf *out, struct why *why);
+/* Registers this machine with the relay of that join URL (`-`: of the one on standard input), and remembers it. Blocks, at
+ * most 30 s once it has the URL. SP_EEXIST: it belongs to a relay already; SP_EFORMAT: the URL; SP_EINVAL: it was for a
+ * person; SP_ECRYPTO: another host key; SP_EEXPIRED: the relay refused the token; SP_ECLOSED, SP_ETIMEOUT; with why. `out`
+ * gets what to tell the person. */
+int agent_join(const struct agent_config *config, const char *word, struct buf *out, struct why *why);
 /* Forgets the relay and the key. SP_ENOENT: belongs to none. The agent must not run (SP_EBUSY). */
 int agent_leave(const struct agent_config *config, struct buf *out, struct why *why);
 

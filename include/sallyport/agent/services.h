@@ -8,6 +8,7 @@
 
 #include "sallyport/base/err.h"
 #include "sallyport/base/loop.h"
+#include "sallyport/base/options.h"
 #include "sallyport/domain/service.h"
 
 /* A section `[service NAME]` of agent.ini: what it says overrides what was found. */
@@ -27,6 +28,8 @@ struct services_config {
     const char *root; /* before /proc, /etc, /home: NULL or "" outside tests */
 };
 
+/* The keys of `[service NAME]`, members of struct service_entry. */
+extern const struct option_table services_config_keys;
 /* One key of `[service NAME]`: port, kind (ssh, http, tcp), remote_port, publish (yes, no), path, token_file. Made to be called
  * from a struct option_section. SP_EINVAL (the name), SP_EFORMAT, SP_ENOENT (unknown key), SP_ETOOBIG (over 64 services),
  * each with the reason in why, or SP_ENOMEM. */

@@ -23,6 +23,8 @@ size_t buf_len(const struct buf *buf);
 /* 0 or SP_ENOMEM; on failure the contents are unchanged. */
 int buf_append(struct buf *buf, const void *bytes, size_t n);
 int buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The word so that a POSIX shell, ssh and the relay read it back as one. */
+int buf_append_quoted(struct buf *buf, const char *word);
 
 /* Makes room for at least n more bytes and points *tail at it; buf_commit takes over what was written there. */
 int buf_reserve(struct buf *buf, size_t n, uint8_t **tail);

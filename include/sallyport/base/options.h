@@ -58,6 +58,8 @@ int options_read(const struct option_table *table, void *config, const char *pat
 /* The same from memory; `path` is only for messages. This is what the fuzzer calls. */
 int options_parse(const struct option_table *table, void *config, const char *text, size_t len, const char *path,
                   struct why *why);
+/* Is there an option of that name? 0, or SP_ENOENT with the one that was meant in why. */
+int options_check_name(const struct option_table *table, const char *name, struct why *why);
 /* One value by name, as from the command line: SP_ENOENT for an unknown one, SP_EFORMAT, SP_ENOMEM. The first item of
  * a list takes the place of what the file said, further ones add to it. */
 int options_set(const struct option_table *table, void *config, const char *name, const char *value, struct why *why);
@@ -65,5 +67,9 @@ int options_set(const struct option_table *table, void *config, const char *name
 /* The lines of --help for the options with `cli`, or of a commented example file for all. */
 void options_help(const struct option_table *table, FILE *to);
 void options_example(const struct option_table *table, FILE *to);
+/* The same for a page of the manual, a print of struct manual_part: the options of this struct option_table with `cli`,
+ * and all of them as keys of the file. */
+void options_manual(const void *table, FILE *to);
+void options_manual_keys(const void *table, FILE *to);
 
 #endif

@@ -20,6 +20,10 @@ struct join_url {
 
 /* 0; SP_EFORMAT with what is missing or wrong, and the remedy, in why (never with the token in it). */
 int join_url_parse(const char *text, struct join_url *out, struct why *why);
+/* The same for a word of the command line, with blanks around it: for `-` the first line of `input` is read, byte by byte
+ * and no further, so that nothing of it stays in a buffer. SP_EFORMAT, also when nothing came or it is too long; SP_ESYS:
+ * it cannot be read; with why. */
+int join_url_take(const char *word, int input, struct join_url *out, struct why *why);
 /* 0, or SP_EINVAL when a part could not be read back. */
 int join_url_format(char to[static JOIN_URL_SIZE], const struct join_url *url);
 

@@ -21,6 +21,7 @@ struct relay_config {
     char *mail_from;     /* NULL: sallyport@NAME */
     char *prices;        /* file with what GPUs cost in clouds; NULL: the usual one */
     uint64_t max_guests; /* connections that have not logged in */
+    bool sandbox;        /* whether it seals itself off from what it does not need */
     int log_level;
 };
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "sallyport/base/buf.h"
 #include "sallyport/domain/policy.h"
@@ -62,5 +63,8 @@ int verbs_run_line(const struct verbs *verbs, const struct verb_actor *actor, co
 /* Does this line want standard input (one of its words is `-`)? Then collect it, at most VERBS_INPUT_MAX, first. */
 #define VERBS_INPUT_MAX 16384
 bool verbs_wants_input(const char *line);
+
+/* All verbs as items of a page of the manual: a print of struct manual_part, whose ctx is not used. */
+void verbs_manual(const void *unused, FILE *to);
 
 #endif

@@ -32,7 +32,8 @@ struct audit_row {
 
 /* 0 or SP_ESYS. */
 int store_audit_add(struct store *store, const struct audit_entry *entry);
-/* The newest `limit`, newest first; *out is the caller's to free. */
-int store_audit_list(struct store *store, size_t limit, struct audit_row **out, size_t *count);
+/* The newest `limit`, newest first, of all (`about` is NULL) or of those that `about` did, or that were done to it or to
+ * something of it, or that name it as their detail ("box1": also "box1/ssh"); *out is the caller's to free. */
+int store_audit_list(struct store *store, const char *about, size_t limit, struct audit_row **out, size_t *count);
 
 #endif

@@ -30,6 +30,11 @@ int store_invite_list(struct store *store, int64_t now, struct invite **out, siz
 /* 0, SP_ENOENT (also for a used one), SP_ESYS. */
 int store_invite_remove(struct store *store, int64_t id);
 
+/* The invite that a token stands for, if it can still be used. SP_ENOENT: no such token; SP_EEXPIRED: used or over;
+ * SP_ESYS. why tells the newcomer what to do. */
+int store_invite_find(struct store *store, const uint8_t token_hash[static STORE_HASH_SIZE], int64_t now,
+                      struct invite *out, struct why *why);
+
 struct invite_result {
     enum invite_kind kind;
     int64_t id; /* of the user or machine */

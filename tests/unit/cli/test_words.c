@@ -36,7 +36,7 @@ static void test_a_shell_reads_them_back(void **state) {
         char said[256] = "";
         buf_init(&line);
         assert_int_equal(buf_printf(&line, "printf %%s "), 0);
-        assert_int_equal(words_quote(&line, hard[i]), 0);
+        assert_int_equal(buf_append_quoted(&line, hard[i]), 0);
         FILE *shell = popen(buf_string(&line), "r"); /* NOLINT(cert-env33-c): a shell is what is tested */
         assert_non_null(shell);
         (void)fread(said, 1, sizeof said - 1, shell);
@@ -50,7 +50,7 @@ static void test_plain_words_stay_as_they_are(void **state) {
     (void)state;
     struct buf line;
     buf_init(&line);
-    assert_int_equal(words_quote(&line, "/usr/bin/sallyport-1.0_x:y@z"), 0);
+    assert_int_equal(buf_append_quoted(&line, "/usr/bin/sallyport-1.0_x:y@z"), 0);
     assert_string_equal(buf_string(&line), "/usr/bin/sallyport-1.0_x:y@z");
     buf_fini(&line);
 }

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sallyport/domain/join_url.h"
 
@@ -149,11 +150,86 @@ static void test_format_refuses(void **state) {
     assert_int_equal(join_url_parse(text, &broken, NULL), 0);
 }
 
+#define URL "sallyport://relay.example.org:443/" TOKEN "#" PRINT
+
+/* `word`, with `input` to be read; what of it was left in *left. */
+static int take(const char *word, const char *input, size_t n, struct join_url *url, size_t *left, struct why *why) {
+    char rest[4096];
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], input, n), n);
+    close(ends[1]);
+    int rc = join_url_take(word, ends[0], url, why);
+    ssize_t after = read(ends[0], rest, sizeof(rest));
+    assert_true(after >= 0);
+    *left = (size_t)after;
+    close(ends[0]);
+    return rc;
+}
+
+static void test_taken(void **state) {
+    static const struct {
+        const char *word, *input;
+        size_t left;
+    } good[] = {
+        {URL, "not read", 8},
+        {" " URL "\n", "", 0},
+        {"-", URL, 0},
+        {"-", URL "\n", 0},
+        {"-", "  " URL " \t\r\nthe next line", 13},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        struct join_url url;
+        struct why why = {""};
+        size_t left;
+        if (take(good[i].word, good[i].input, strlen(good[i].input), &url, &left, &why))
+            fail_msg("%zu: %s", i, why.text);
+        assert_string_equal(url.token, TOKEN);
+        assert_string_equal(url.fingerprint, PRINT);
+        assert_int_equal(left, good[i].left);
+    }
+}
+
+static void test_not_taken(void **state) {
+    static char endless[1000];
+    static const struct {
+        const char *word, *input;
+        size_t n;
+        const char *why;
+    } bad[] = {
+        {"-", "", 0, "no join URL came"},
+        {"-", "\n" URL, sizeof(URL), "begins with 'sallyport://'"},
+        {"-", URL "\0", sizeof(URL), "is no join URL"},
+        {"-", endless, sizeof(endless), "is no join URL"},
+        {"-", endless, JOIN_URL_SIZE + 64, "is no join URL"},
+        {"--", URL, sizeof(URL) - 1, "begins with 'sallyport://'"},
+        {"", URL, sizeof(URL) - 1, "begins with 'sallyport://'"},
+    };
+    struct join_url url = {.port = 7};
+    struct why why = {""};
+    size_t left;
+    (void)state;
+    memset(endless, 'a', sizeof(endless));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(take(bad[i].word, bad[i].input, bad[i].n, &url, &left, &why), SP_EFORMAT);
+        if (!strstr(why.text, bad[i].why))
+            fail_msg("%zu: '%s' is not in '%s'", i, bad[i].why, why.text);
+        assert_null(strstr(why.text, TOKEN));
+        assert_int_equal(url.port, 7);
+    }
+    endless[sizeof(endless) - 1] = '\0';
+    assert_int_equal(join_url_take(endless, -1, &url, &why), SP_EFORMAT);
+    assert_non_null(strstr(why.text, "too long"));
+    assert_int_equal(join_url_take("-", -1, &url, &why), SP_ESYS);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),           cmocka_unit_test(test_bad),
         cmocka_unit_test(test_cut_short),      cmocka_unit_test(test_long_host),
-        cmocka_unit_test(test_format_refuses),
+        cmocka_unit_test(test_format_refuses), cmocka_unit_test(test_taken),
+        cmocka_unit_test(test_not_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

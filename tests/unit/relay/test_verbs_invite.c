@@ -14,7 +14,7 @@ static void find_token(struct rig *rig, const char *before, const char *after, c
 static void expect_no_secret(struct rig *rig, const char *token) {
     struct audit_row *rows;
     size_t count;
-    assert_int_equal(store_audit_list(rig->verbs.source.store, 100, &rows, &count), 0);
+    assert_int_equal(store_audit_list(rig->verbs.source.store, NULL, 100, &rows, &count), 0);
     for (size_t i = 0; i < count; i++)
         assert_null(strstr(rows[i].detail, token) || strstr(rows[i].object, token) ? rows : NULL);
     free(rows);

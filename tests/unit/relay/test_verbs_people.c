@@ -61,6 +61,18 @@ static void test_last_admin(void **state) {
     expect(rig, &rig->operator, "user remove alice", 0, "removed alice");
 }
 
+static void test_the_last_admins_last_key(void **state) {
+    struct rig *rig = *state;
+    expect(rig, &rig->alice, "key remove " PRINT1, 1, "alice is the last admin");
+    expect_audit(rig, "alice|key remove|alice|refused|the last admin");
+    expect(rig, &rig->operator, "key add bob " KEY2, 0, "for bob");
+    expect(rig, &rig->alice, "key remove " PRINT2, 0, "of bob");
+    expect(rig, &rig->operator, "key add alice " KEY3, 0, "for alice");
+    expect(rig, &rig->alice, "key remove " PRINT1, 0, "of alice");
+    expect(rig, &rig->alice, "key remove " PRINT3, 1, "alice is the last admin");
+    expect(rig, &rig->operator, "key remove " PRINT3, 0, "of alice");
+}
+
 static void test_keys(void **state) {
     struct rig *rig = *state;
     struct key_owner owner;
@@ -130,10 +142,8 @@ static void test_grants(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        rig_test(test_users),
-        rig_test(test_last_admin),
-        rig_test(test_keys),
-        rig_test(test_grants),
+        rig_test(test_users), rig_test(test_last_admin), rig_test(test_the_last_admins_last_key),
+        rig_test(test_keys),  rig_test(test_grants),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

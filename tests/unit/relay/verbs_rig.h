@@ -211,7 +211,7 @@ static inline void expect_audit(struct rig *rig, const char *wanted) {
     struct audit_row *rows;
     size_t count;
     char got[600];
-    assert_int_equal(store_audit_list(rig->verbs.source.store, 1, &rows, &count), 0);
+    assert_int_equal(store_audit_list(rig->verbs.source.store, NULL, 1, &rows, &count), 0);
     assert_int_equal(count, 1);
     snprintf(got, sizeof(got), "%s|%s|%s|%s|%s", rows[0].actor, rows[0].action, rows[0].object, rows[0].outcome,
              rows[0].detail);
