@@ -87,10 +87,27 @@ static bool agent_may_be_ordered(struct agent *agent) {
     return agent->orders <= ORDERS_A_MINUTE;
 }
 
+/* The relay says what this machine is called there: somebody may have renamed it. */
+static void agent_named(struct agent *agent, const char *name) {
+    char state[4096];
+    struct why why = {""};
+    if (!name[0] || strcmp(name, agent->to.name) == 0)
+        return;
+    log_info("this machine is called %s on the relay now, no longer %s", name, agent->to.name);
+    (void)str_copy(agent->to.name, sizeof agent->to.name, name);
+    int rc = joined_state(agent->config, state, sizeof state, &why);
+    if (rc == 0)
+        rc = joined_save(state, &agent->to, &why);
+    if (rc < 0)
+        log_warn("its name is not kept: %s", why.text[0] ? why.text : err_text(rc));
+}
+
 static void agent_link_heard(void *ctx, const struct link_message *message) {
     struct agent *agent = ctx;
     if ((message->kind == LINK_WAKE || message->kind == LINK_PUBLISH) && !agent_may_be_ordered(agent))
         return;
+    if (message->kind == LINK_WELCOME)
+        agent_named(agent, message->welcome.name);
     direct_hear(agent->direct, message);
     condition_hear(agent->condition, message);
     if (message->kind == LINK_PUBLISH)

@@ -9,6 +9,8 @@
 #include "sallyport_version.h"
 
 static const char *const phase_names[] = {"waiting", "connecting", "logging in", "connected"};
+static const char *const phase_words[] = {"not connected, will try again:", "connecting to", "logging in to",
+                                          "connected to"};
 
 static json_t *services_json(const struct agent *agent) {
     const struct published *list;
@@ -48,7 +50,7 @@ static void status_text(const struct agent *agent, struct buf *out) {
     char ago[32];
     int64_t now = os_realtime_s();
     str_ago(ago, sizeof ago, now > agent->since ? (uint64_t)(now - agent->since) : 0);
-    (void)buf_printf(out, "%s: %s to %s port %u for %s\n", agent->to.name, phase_names[agent->phase], agent->to.host,
+    (void)buf_printf(out, "%s: %s %s port %u for %s\n", agent->to.name, phase_words[agent->phase], agent->to.host,
                      agent->to.port, ago);
     if (agent->last_error[0])
         (void)buf_printf(out, "Last trouble: %s\n", agent->last_error);

@@ -141,6 +141,8 @@ static int read_welcome(const json_t *object, struct link_message *out, struct w
         return link_refuse_field(why, "welcome: protocol");
     jsonline_text(object, "version", welcome->version, sizeof(welcome->version));
     jsonline_text(object, "observed_address", welcome->observed_address, sizeof(welcome->observed_address));
+    if (jsonline_text(object, "name", welcome->name, sizeof(welcome->name)) && name_check(welcome->name, NULL) < 0)
+        welcome->name[0] = '\0';
     jsonline_time(object, "server_time", &welcome->server_time);
     welcome->has_ticket_key = jsonline_bytes(object, "ticket_key", welcome->ticket_key, sizeof(welcome->ticket_key));
     return 0;

@@ -57,6 +57,15 @@ static void link_refuse(struct link *link, const char *text) {
     link->over = true;
 }
 
+static int link_greet(struct link *link) {
+    struct link_welcome welcome = {.protocol = LINK_PROTOCOL, .server_time = os_realtime_s(), .has_ticket_key = true};
+    (void)str_copy(welcome.version, sizeof welcome.version, SALLYPORT_VERSION);
+    (void)str_copy(welcome.observed_address, sizeof welcome.observed_address, ssh_conn_peer(link->peer->conn));
+    (void)str_copy(welcome.name, sizeof welcome.name, link->peer->machine->name);
+    memcpy(welcome.ticket_key, tickets_public(link->peer->relay->tickets), sizeof welcome.ticket_key);
+    return link_format_welcome(&link->out, &welcome);
+}
+
 static int link_hello(struct link *link, struct link_hello *hello) {
     struct machine_live *machine = link->peer->machine;
     (void)str_copy(machine->version, sizeof machine->version, hello->version);
@@ -65,11 +74,7 @@ static int link_hello(struct link *link, struct link_hello *hello) {
     machine_set_host_keys(machine, hello->host_keys, hello->host_key_count);
     hello->host_keys = NULL; /* handed over */
     hello->host_key_count = 0;
-    struct link_welcome welcome = {.protocol = LINK_PROTOCOL, .server_time = os_realtime_s(), .has_ticket_key = true};
-    (void)str_copy(welcome.version, sizeof welcome.version, SALLYPORT_VERSION);
-    (void)str_copy(welcome.observed_address, sizeof welcome.observed_address, ssh_conn_peer(link->peer->conn));
-    memcpy(welcome.ticket_key, tickets_public(link->peer->relay->tickets), sizeof welcome.ticket_key);
-    return link_format_welcome(&link->out, &welcome);
+    return link_greet(link);
 }
 
 static void link_reach(struct link *link, const struct link_reach *reach) {
@@ -196,6 +201,14 @@ int link_tell_wake(struct machine_live *live, const struct link_network *network
     int rc = link_format_wake(&link->out, network);
     link_flush(link);
     return rc;
+}
+
+void link_tell_name(struct machine_live *live) {
+    struct link *link = link_of(live);
+    if (!link)
+        return; /* it hears it when it says hello */
+    (void)link_greet(link);
+    link_flush(link);
 }
 
 int link_tell_publish(struct machine_live *live, const struct link_publish *publish) {

@@ -202,6 +202,8 @@ uint64_t link_heard(const struct peer *peer);
 int link_call(struct machine_live *live, enum link_kind kind, const struct link_call *call);
 /* What was found at its candidates; that a user has lost his right to a service ("": to all). Without a link: nothing. */
 void link_tell_verify(struct machine_live *live);
+/* That it has another name now. */
+void link_tell_name(struct machine_live *live);
 void link_tell_end(struct machine_live *live, const char *user, const char *service);
 /* SP_ECLOSED, SP_EBUSY as link_call. */
 int link_tell_wake(struct machine_live *live, const struct link_network *network);

@@ -148,5 +148,6 @@ void relay_machine_renamed(void *ctx, int64_t machine_id, const char *name) {
         return;
     (void)str_copy(machine->name, sizeof machine->name, name);
     (void)str_copy(machine->peer->name, sizeof machine->peer->name, name);
+    link_tell_name(machine);
     relay_machines_changed(relay);
 }

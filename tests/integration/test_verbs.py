@@ -3,7 +3,7 @@ import json
 import re
 import unittest
 
-from lib import Case, Person, echo, run
+from lib import Agent, Case, Person, echo, run, wait_for
 
 
 class Verbs(Case):
@@ -33,7 +33,7 @@ class Verbs(Case):
 
     def test_help_names_every_verb(self):
         text = self.ask(self.alice, "help")
-        for verb in "help list status whoami login invite user machine key grant revoke".split():
+        for verb in "help list status whoami login invite user machine key grant revoke audit".split():
             self.assertRegex(text, rf"\b{verb}\b")
             self.assertIn(verb, self.ask(self.alice, "help", verb))
 
@@ -217,6 +217,23 @@ class Verbs(Case):
         self.refuse(self.alice, "user", "remove", "alice")
         self.refuse(self.alice, "user", "disable", "alice")
         self.assertIn("admin", self.ask(self.alice, "whoami"))
+
+    def test_an_agent_learns_that_its_machine_was_renamed(self):
+        agent = Agent(self.world, "old1", self.relay)
+        agent.join()
+        agent.start()
+        self.relay.wait_online("old1")
+        self.ask(self.alice, "machine", "rename", "old1", "new1")
+        wait_for("the agent to hear of it", lambda: agent.status()["name"] == "new1", 30)
+        agent.process.kill()
+        agent.process.wait(20)
+        self.relay.wait_offline("new1")
+        self.ask(self.alice, "machine", "rename", "new1", "newer1")
+        agent.start()
+        self.relay.wait_online("newer1")
+        wait_for("the agent to hear of it", lambda: agent.status()["name"] == "newer1", 30)
+        self.assertEqual(json.loads((agent.state / "joined.json").read_text())["name"], "newer1")
+        self.assertIn("newer1: connected to", agent.try_status().stdout)
 
     def test_machines_renamed_and_removed_while_they_run(self):
         machine = self.world.key("temp")

@@ -9,6 +9,7 @@
 #include "sallyport/base/buf.h"
 #include "sallyport/base/err.h"
 #include "sallyport/domain/candidate.h"
+#include "sallyport/domain/name.h"
 #include "sallyport/domain/service.h"
 #include "sallyport/domain/status.h"
 #include "sallyport/domain/ticket.h"
@@ -57,8 +58,9 @@ struct link_services {
 
 struct link_welcome {
     int64_t protocol;
-    char version[32]; /* these two may be "" */
+    char version[32]; /* these three may be "" */
     char observed_address[64];
+    char name[SP_NAME_SIZE]; /* the machine's, on this relay: after a rename it is not what the machine came by */
     int64_t server_time;    /* UTC seconds; 0: not said */
     bool has_ticket_key;    /* a relay that issues tickets */
     uint8_t ticket_key[32]; /* Ed25519, public */

@@ -194,7 +194,7 @@ static void test_services_twice(void **state) {
 
 static void test_small_ones(void **state) {
     struct link_welcome welcome = {
-        .protocol = 1, .version = "0.1.0", .observed_address = "198.51.100.7", .server_time = INT64_C(1795428000)};
+        .protocol = 1, .version = "0.1.0", .observed_address = "198.51.100.7", .name = "box1", .server_time = INT64_C(1795428000)};
     struct link_message message;
     struct status status;
     struct buf out;
@@ -220,6 +220,9 @@ static void test_small_ones(void **state) {
     assert_int_equal(message.kind, LINK_WELCOME);
     assert_string_equal(message.welcome.observed_address, "198.51.100.7");
     assert_int_equal(message.welcome.server_time, INT64_C(1795428000));
+    assert_string_equal(message.welcome.name, "box1");
+    assert_int_equal(parse("{\"kind\":\"welcome\",\"protocol\":1,\"name\":\"../x\"}", &message), 0);
+    assert_string_equal(message.welcome.name, "");
     status_init(&status);
     status.cpu_count = 16;
     assert_int_equal(link_format_status(&out, &status), 0);
