@@ -109,9 +109,10 @@ int link_format_pong(struct buf *out, const struct link_pong *pong) {
 int link_format_welcome(struct buf *out, const struct link_welcome *welcome) {
     char key[BASE64URL_SIZE(sizeof(welcome->ticket_key))];
     base64url_encode(key, welcome->ticket_key, sizeof(welcome->ticket_key));
-    json_t *message = json_pack("{s:s, s:I, s:s, s:s, s:s*, s:s*}", "kind", "welcome", "protocol",
-                                (json_int_t)welcome->protocol, "version", welcome->version, "observed_address",
-                                welcome->observed_address, "name", welcome->name[0] ? welcome->name : NULL, "ticket_key", welcome->has_ticket_key ? key : NULL);
+    json_t *message =
+        json_pack("{s:s, s:I, s:s, s:s, s:s*, s:s*}", "kind", "welcome", "protocol", (json_int_t)welcome->protocol,
+                  "version", welcome->version, "observed_address", welcome->observed_address, "name",
+                  welcome->name[0] ? welcome->name : NULL, "ticket_key", welcome->has_ticket_key ? key : NULL);
     return append_with_time(out, message, "server_time", welcome->server_time);
 }
 

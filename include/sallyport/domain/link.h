@@ -61,9 +61,9 @@ struct link_welcome {
     char version[32]; /* these three may be "" */
     char observed_address[64];
     char name[SP_NAME_SIZE]; /* the machine's, on this relay: after a rename it is not what the machine came by */
-    int64_t server_time;    /* UTC seconds; 0: not said */
-    bool has_ticket_key;    /* a relay that issues tickets */
-    uint8_t ticket_key[32]; /* Ed25519, public */
+    int64_t server_time;     /* UTC seconds; 0: not said */
+    bool has_ticket_key;     /* a relay that issues tickets */
+    uint8_t ticket_key[32];  /* Ed25519, public */
 };
 
 /* Where this machine's door is, and what the router did for it. */

@@ -193,8 +193,11 @@ static void test_services_twice(void **state) {
 }
 
 static void test_small_ones(void **state) {
-    struct link_welcome welcome = {
-        .protocol = 1, .version = "0.1.0", .observed_address = "198.51.100.7", .name = "box1", .server_time = INT64_C(1795428000)};
+    struct link_welcome welcome = {.protocol = 1,
+                                   .version = "0.1.0",
+                                   .observed_address = "198.51.100.7",
+                                   .name = "box1",
+                                   .server_time = INT64_C(1795428000)};
     struct link_message message;
     struct status status;
     struct buf out;
