@@ -1,6 +1,7 @@
 """Routers of homes and carriers: real NAT and firewalls by nftables, and what homes' routers offer: a real miniupnpd, a
 router that grants permanent mappings only, or nothing."""
 import json
+import os
 import pathlib
 import sys
 import time
@@ -91,7 +92,11 @@ class Router:
         self.outward = outward
         self.daemon = None
         self.start_daemon = None
-        self.namespace.ip("link add lan0 type bridge", "link set lan0 up", f"addr add {inside}.1/24 dev lan0")
+        # A bridge whose address was not set takes the lowest of its ports', and so another one with each computer that is
+        # plugged in: the others would send into the void for many seconds.
+        mac = ":".join(f"{byte:02x}" for byte in b"\2" + os.urandom(5))
+        self.namespace.ip(f"link add lan0 address {mac} type bridge", "link set lan0 up",
+                          f"addr add {inside}.1/24 dev lan0")
         if inside6:
             self.namespace.ip(f"addr add {inside6}:1/64 dev lan0 nodad")
         self.namespace.forwards()
