@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -29,19 +30,28 @@ int loop_new(struct loop **out) {
     sigemptyset(&loop->signals);
     list_init(&loop->tasks);
     list_init(&loop->endings);
+    list_init(&loop->leaving);
     loop_fd_init(&loop->signal_watch);
     *out = loop;
     return 0;
 }
 
+static void loop_end_first(struct list *list) {
+    struct loop_ending *ending = list_item(list->next, struct loop_ending, link);
+    loop_ending_remove(ending);
+    ending->end(ending->ctx);
+}
+
+static void loop_end_all(struct list *list) {
+    while (!list_is_empty(list))
+        loop_end_first(list);
+}
+
 void loop_free(struct loop *loop) {
     if (!loop)
         return;
-    while (!list_is_empty(&loop->endings)) {
-        struct loop_ending *ending = list_item(loop->endings.next, struct loop_ending, link);
-        list_remove(&ending->link);
-        ending->end(ending->ctx);
-    }
+    loop_end_all(&loop->leaving);
+    loop_end_all(&loop->endings);
     loop_fd_remove(&loop->signal_watch);
     if (loop->signal_fd >= 0)
         close(loop->signal_fd);
@@ -58,6 +68,21 @@ void loop_ending_add(struct loop *loop, struct loop_ending *ending, void (*end)(
 
 void loop_ending_remove(struct loop_ending *ending) {
     list_remove(&ending->link);
+    if (ending->leaving)
+        ending->leaving->leaving_count--;
+    ending->leaving = NULL;
+}
+
+void loop_ending_leave(struct loop *loop, struct loop_ending *ending) {
+    struct rlimit limit;
+    if (ending->leaving)
+        return;
+    list_remove(&ending->link);
+    list_append(&loop->leaving, &ending->link);
+    ending->leaving = loop;
+    loop->leaving_count++;
+    while (getrlimit(RLIMIT_NOFILE, &limit) == 0 && loop->leaving_count > limit.rlim_cur / 8 + 1)
+        loop_end_first(&loop->leaving);
 }
 
 void loop_fd_init(struct loop_fd *watch) {

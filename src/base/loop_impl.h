@@ -32,7 +32,8 @@ struct loop {
     size_t timer_count, timer_cap;
     bool firing;
 
-    struct list tasks, endings;
+    struct list tasks, endings, leaving;
+    unsigned leaving_count;
 
     int signal_fd;
     sigset_t signals;

@@ -145,6 +145,7 @@ static void socket_task(void *ctx) {
             socket_free(s);
             return;
         }
+        loop_ending_leave(s->loop, &s->ending);
         socket_arm(s);
         return;
     }

@@ -192,6 +192,7 @@ static int stream_say_end(struct tls_stream *s) {
 
 static void stream_leave(struct tls_stream *s) {
     s->leaving = true;
+    loop_ending_leave(s->loop, &s->ending);
     buf_fini(&s->held);
     if (loop_timer_set(&s->timer, s->shut ? LINGER_MS : DRAIN_MS)) {
         s->lost = true;

@@ -77,9 +77,13 @@ struct loop_ending {
     struct list link;
     void (*end)(void *ctx);
     void *ctx;
+    struct loop *leaving; /* NULL: loop_ending_leave was not called */
 };
 void loop_ending_add(struct loop *loop, struct loop_ending *ending, void (*end)(void *ctx), void *ctx);
 void loop_ending_remove(struct loop_ending *ending);
+/* From now on it keeps a descriptor only so that its peer hears the last words. Of those there may be an eighth of the
+ * descriptors that this process may have, and one: for each that is too many, the one that left first is ended here. */
+void loop_ending_leave(struct loop *loop, struct loop_ending *ending);
 
 /* The epoll descriptor: lets another library's loop nest, and tests look. */
 int loop_epoll_fd(const struct loop *loop);

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "sallyport/base/err.h"
@@ -377,6 +378,43 @@ static void test_nests(void **state) {
     loop_free(inner);
 }
 
+static void note_end(void *ctx) {
+    unsigned *place = ctx;
+    static unsigned ended;
+    *place = ++ended;
+}
+
+/* With descriptors for 16, there may be three. */
+static void test_those_who_leave_have_a_bound(void **state) {
+    struct loop *loop = *state;
+    struct loop_ending endings[6];
+    unsigned ended[6] = {0};
+    struct rlimit limit, narrow;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    for (size_t i = 0; i < 6; i++)
+        loop_ending_add(loop, &endings[i], note_end, &ended[i]);
+    narrow = (struct rlimit){16, limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &narrow), 0);
+    loop_ending_leave(loop, &endings[4]);
+    loop_ending_leave(loop, &endings[1]);
+    loop_ending_leave(loop, &endings[1]);
+    loop_ending_leave(loop, &endings[2]);
+    assert_int_equal(ended[4] + ended[1] + ended[2], 0);
+    loop_ending_leave(loop, &endings[0]);
+    assert_int_equal(ended[4], 1);
+    loop_ending_remove(&endings[1]);
+    loop_ending_leave(loop, &endings[3]);
+    assert_int_equal(ended[0] + ended[1] + ended[2] + ended[3], 0);
+    loop_ending_leave(loop, &endings[5]);
+    assert_int_equal(ended[2], 2);
+    assert_int_equal(ended[0] + ended[1] + ended[3] + ended[5], 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    loop_free(loop);
+    assert_true(ended[0] && ended[3] && ended[5]);
+    assert_int_equal(ended[1], 0);
+    assert_int_equal(loop_setup(state), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_readiness, loop_setup, loop_teardown),
@@ -390,6 +428,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_signals, loop_setup, loop_teardown),
         cmocka_unit_test_setup_teardown(test_stop_before_run, loop_setup, loop_teardown),
         cmocka_unit_test_setup_teardown(test_nests, loop_setup, loop_teardown),
+        cmocka_unit_test_setup_teardown(test_those_who_leave_have_a_bound, loop_setup, loop_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
