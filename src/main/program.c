@@ -114,7 +114,7 @@ static int program_options(const struct program *program, const struct program_c
         if (command->flag && strcmp(argv[i], command->flag) == 0)
             break;
         char name[64];
-        const char *value;
+        const char *value = NULL;
         if (argv[i][2] == '\0') {
             i++;
             break;
