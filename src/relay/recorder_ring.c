@@ -34,7 +34,9 @@ static bool grow(struct ring *ring, size_t n) {
 void ring_put(struct ring *ring, int64_t time, const uint8_t *bytes, size_t n) {
     if (n == 0 || n > SAMPLE_BYTES_MAX || (n > ring->slot && !grow(ring, n)))
         return;
-    while (ring->count > 0 && ring->times[slot_of(ring, ring->count - 1)] / RING_PERIOD_S >= time / RING_PERIOD_S)
+    /* Or one that takes the place of another would be gone for those who read up to this second. */
+    time -= time % RING_PERIOD_S;
+    while (ring->count > 0 && ring->times[slot_of(ring, ring->count - 1)] >= time)
         ring->count--;
     while (ring->count > 0 && (ring->count == RING_SLOTS || ring->times[ring->first] < time - RING_KEEP_S)) {
         ring->first = slot_of(ring, 1);

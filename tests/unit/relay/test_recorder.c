@@ -134,6 +134,17 @@ static void is(float value, double wanted) {
         fail_msg("%g is not %g", (double)value, wanted);
 }
 
+/* Who reads up to the second that is running sees the first status, and does so when another one takes its place. */
+static void the_first_status_stays_in_sight(void **state) {
+    struct rig *rig = *state;
+    for (test_clock++; test_clock < START + 9; test_clock++) {
+        say(rig, 0.5);
+        struct recorder_table table = read_from(rig, test_clock - DAY, test_clock, 0);
+        assert_non_null(column(&table, "cpu_used_share"));
+        recorder_table_fini(&table);
+    }
+}
+
 static void minutes_are_means(void **state) {
     struct rig *rig = *state;
     for (int i = 0; i < 12; i++) {
@@ -405,12 +416,19 @@ static void the_last_minutes_of_a_long_time(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        recorder_test(minutes_are_means),           recorder_test(a_restart_loses_no_more_than_the_minute),
-        recorder_test(the_clock_jumps_forward),     recorder_test(the_clock_jumps_back),
-        recorder_test(gpus_that_come_and_go),       recorder_test(a_disk_that_is_full),
-        recorder_test(a_disk_that_stays_full),      recorder_test(damage_at_work),
-        recorder_test(a_damaged_file_at_the_start), recorder_test(machines_that_are_removed),
-        recorder_test(which_step_is_taken),         recorder_test(the_last_minutes_of_a_long_time),
+        recorder_test(the_first_status_stays_in_sight),
+        recorder_test(minutes_are_means),
+        recorder_test(a_restart_loses_no_more_than_the_minute),
+        recorder_test(the_clock_jumps_forward),
+        recorder_test(the_clock_jumps_back),
+        recorder_test(gpus_that_come_and_go),
+        recorder_test(a_disk_that_is_full),
+        recorder_test(a_disk_that_stays_full),
+        recorder_test(damage_at_work),
+        recorder_test(a_damaged_file_at_the_start),
+        recorder_test(machines_that_are_removed),
+        recorder_test(which_step_is_taken),
+        recorder_test(the_last_minutes_of_a_long_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
