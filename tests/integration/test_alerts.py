@@ -131,7 +131,7 @@ class Alerts(Case):
         self.relay.ctl("grant", "bob", self.box.name + "/jupyter")
         self.add_hook(user="bob")
         self.add_hook("alice")
-        began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 5 * 86400))
+        began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 5 * 86400 - 60))
         self.tell(processes=[{"pid": 1, "gpus": [0], "user": "bob", "started": began, "ended": True, "command": "secret"},
                              {"pid": 2, "gpus": [0], "user": "bob", "ended": True, "started": time.strftime(
                                  "%Y-%m-%dT%H:%M:%SZ", time.gmtime())}])
